@@ -1,0 +1,150 @@
+"""The JSON form of circuits, and the content hash made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from qjax.angle import Angle
+from qjax.errors import ArgumentError
+from qjax.op import Op
+from qjax.repeat import Repeat
+
+if TYPE_CHECKING:
+    from qjax.circuit import Circuit
+
+FORMAT = 1
+"""Number of the JSON form; it grows when a reader has to know."""
+
+_COUNTS = ("num_qubits", "num_params", "num_features")
+_STRIDES = ("times", "param_stride", "feature_stride")
+
+
+def circuit_to_json(circuit: Circuit, *, unrolled: bool = False) -> dict[str, Any]:
+    """A circuit as JSON-ready values.
+
+    Args:
+        circuit: the circuit.
+        unrolled: whether repeats are written out; otherwise they stay repeats.
+
+    Returns:
+        An object of strings, integers, floats, lists and objects.
+
+    Example:
+        >>> from qjax import Circuit
+        >>> circuit_to_json(Circuit(1, (Op("h", (0,)),)))["ops"]
+        [{'gate': 'h', 'qubits': [0]}]
+    """
+    counts = {name: getattr(circuit, name) for name in _COUNTS}
+    ops = circuit.unrolled() if unrolled else circuit.ops
+    return {"format": FORMAT, **counts, "ops": [_element_to_json(element) for element in ops]}
+
+
+def fields_from_json(value: Any) -> dict[str, Any]:
+    """Reads the fields of a circuit from its JSON form.
+
+    Args:
+        value: the parsed JSON object.
+
+    Returns:
+        The arguments of `Circuit`.
+
+    Raises:
+        ArgumentError: if the value is not what `circuit_to_json` writes.
+
+    Example:
+        >>> fields_from_json({"format": 1, "num_qubits": 1, "num_params": 0, "num_features": 0, "ops": []})
+        {'num_qubits': 1, 'num_params': 0, 'num_features': 0, 'ops': ()}
+    """
+    try:
+        _check_keys(value, "the circuit", {"format", *_COUNTS, "ops"})
+        if value["format"] != FORMAT:
+            raise _UnreadableError(f"its format is {value['format']!r}")
+        counts = {name: value[name] for name in _COUNTS}
+        for name, count in counts.items():
+            if count is None:
+                raise _UnreadableError(f"its `{name}` is null")
+        ops = tuple(_element_from_json(element) for element in _items(value["ops"], "`ops`"))
+        return {**counts, "ops": ops}
+    except (_UnreadableError, RecursionError) as error:
+        raise ArgumentError(
+            "value",
+            f"be a circuit written by `Circuit.to_json` in format {FORMAT}",
+            "its repeats are nested too deep" if isinstance(error, RecursionError) else str(error),
+            "Write the circuit again with this version.",
+        ) from None
+
+
+def content_hash(circuit: Circuit) -> str:
+    """SHA-256 of the JSON form of a circuit whose repeats are written out.
+
+    Args:
+        circuit: the circuit.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> from qjax import Circuit
+        >>> len(content_hash(Circuit(1)))
+        64
+    """
+    text = json.dumps(circuit_to_json(circuit, unrolled=True), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+class _UnreadableError(Exception):
+    """What is wrong with a value, continuing "but"."""
+
+
+def _element_to_json(element: Op | Repeat) -> dict[str, Any]:
+    if isinstance(element, Repeat):
+        body = [_element_to_json(inner) for inner in element.body]
+        return {"repeat": body, **{name: getattr(element, name) for name in _STRIDES}}
+    value: dict[str, Any] = {"gate": element.gate, "qubits": list(element.qubits)}
+    if element.angles:
+        value["angles"] = [[a.param, a.feature, a.scale, a.offset] for a in element.angles]
+    if element.pauli is not None:
+        value["pauli"] = element.pauli
+    if element.matrix is not None:
+        value["matrix"] = [[[entry.real, entry.imag] for entry in row] for row in element.matrix]
+    return value
+
+
+def _element_from_json(value: Any) -> Op | Repeat:
+    if isinstance(value, dict) and "repeat" in value:
+        _check_keys(value, "a repeat", {"repeat", *_STRIDES})
+        body = tuple(_element_from_json(inner) for inner in _items(value["repeat"], "`repeat`"))
+        return Repeat(body, *(value[name] for name in _STRIDES))
+    _check_keys(value, "an op", {"gate", "qubits"}, {"angles", "pauli", "matrix"})
+    angles = [_items(angle, "an angle", 4) for angle in _items(value.get("angles", []), "`angles`")]
+    matrix = _matrix_from_json(value["matrix"]) if "matrix" in value else None
+    qubits = _items(value["qubits"], "`qubits`")
+    pauli = value.get("pauli")
+    return Op(value["gate"], qubits, [Angle(*angle) for angle in angles], pauli=pauli, matrix=matrix)
+
+
+def _matrix_from_json(value: Any) -> list[list[complex]]:
+    rows = [_items(row, "a row of `matrix`") for row in _items(value, "`matrix`")]
+    try:
+        return [[complex(*_items(entry, "an entry of `matrix`", 2)) for entry in row] for row in rows]
+    except (TypeError, ValueError, OverflowError):
+        raise _UnreadableError("an entry of `matrix` is not a pair of numbers") from None
+
+
+def _check_keys(
+    value: Any, what: str, required: set[str], optional: set[str] | frozenset[str] = frozenset()
+) -> None:
+    if not isinstance(value, dict):
+        raise _UnreadableError(f"{what} is no object")
+    if missing := sorted(required - value.keys(), key=str):
+        raise _UnreadableError(f"{what} lacks `{missing[0]}`")
+    if unknown := sorted(value.keys() - required - optional, key=str):
+        raise _UnreadableError(f"{what} has the unknown key {unknown[0]!r}")
+
+
+def _items(value: Any, what: str, length: int | None = None) -> list[Any]:
+    if not isinstance(value, list) or (length is not None and len(value) != length):
+        raise _UnreadableError(f"{what} is no list" + ("" if length is None else f" of {length}"))
+    return value

@@ -1,0 +1,20 @@
+"""The `qjax` command."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command; what a person can cause ends in one sentence and exit code 2."""
+    from qjax.cli.app import app
+    from qjax.errors import QjaxError
+
+    try:
+        app()
+    except QjaxError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)

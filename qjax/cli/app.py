@@ -1,0 +1,93 @@
+"""The command's shape: which commands there are, with which options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="qjax",
+    help="Train variational quantum models as whole batches of perturbed circuits.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+runs_app = typer.Typer(help="List, show and plot recorded runs.", no_args_is_help=True)
+app.add_typer(runs_app, name="runs")
+
+RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
+Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
+_RUNS = Path("runs")
+
+
+@app.command()
+def train(
+    config: Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
+    ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
+    ] = None,
+    baselines: Annotated[
+        bool, typer.Option("--baselines", help="Also train logistic regression and the frozen twin.")
+    ] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Also draw loss and accuracy to a PNG file.")] = False,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Train a model from a configuration, a preset, or the defaults."""
+    from qjax.cli.train import run_training
+
+    run_training(
+        config=config,
+        preset_name=preset,
+        assignments=assignments or [],
+        resume=resume,
+        with_baselines=baselines,
+        with_plot=plot,
+        json_output=json_output,
+        runs_directory=runs_directory,
+    )
+
+
+@app.command()
+def info(json_output: Json = False) -> None:
+    """Show versions, devices and the engine in use."""
+    from qjax.cli.info import show_info
+
+    show_info(json_output)
+
+
+@runs_app.command("list")
+def list_runs(json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
+    """List all runs, newest first."""
+    from qjax.cli.runs import list_runs
+
+    list_runs(runs_directory, json_output)
+
+
+@runs_app.command("show")
+def show_run(run: Run = "latest", json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
+    """Show a run: configuration, circuit, results."""
+    from qjax.cli.runs import show_run
+
+    show_run(runs_directory, run, json_output)
+
+
+@runs_app.command("plot")
+def plot_run(
+    run: Run = "latest",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The PNG file to write.")] = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Draw loss and accuracy of a run, by step, to a PNG file."""
+    from qjax.cli.runs import plot_run
+
+    plot_run(runs_directory, run, output)

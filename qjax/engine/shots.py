@@ -1,0 +1,128 @@
+"""Finite shots: basis states drawn from probabilities with explicit keys, and statistics of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from qjax.engine import xla
+from qjax.errors import ArgumentError
+from qjax.observables import MeasurementGroup, PauliSum
+
+
+@jax.custom_jvp
+def refuse_derivative(values: Array) -> Array:
+    """Passes values on; differentiating through it raises an error that names the gradient methods."""
+    return values
+
+
+@refuse_derivative.defjvp
+def _refuse(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    del primals, tangents
+    raise ArgumentError(
+        "shots",
+        "be None where results are differentiated",
+        "finite shots were asked for, and counts have no derivative",
+        "Use a gradient method made for shots, `qjax.gradients.spsa` or `qjax.gradients.parameter_shift`, "
+        "or `Simulator(shots=None)`.",
+    )
+
+
+def sample_states(state: Array, key: Array, num_shots: int) -> Array:
+    """Measures a state in the computational basis, by inversion of the cumulative distribution.
+
+    Args:
+        state: amplitudes `[2**n]`, complex.
+        key: a PRNG key, used once.
+        num_shots: number of draws.
+
+    Returns:
+        Indices of basis states `[num_shots]`, int32.
+    """
+    probabilities = refuse_derivative(xla.probabilities(state))
+    # Parallel sums round differently from state to state: a state of probability zero must not gain by it.
+    sums = jnp.where(probabilities > 0, jnp.cumsum(probabilities), 0)
+    cumulative = lax.cummax(sums)
+    # Uniform draws are multiples of epsilon: moved to the middle of their cells they miss states that only
+    # rounding has reached. Scaled by the sum as computed, no draw lies beyond the last state.
+    middle = jnp.finfo(cumulative.dtype).eps / 2
+    draws = (jax.random.uniform(key, (num_shots,), cumulative.dtype) + middle) * cumulative[-1]
+    return jnp.searchsorted(cumulative, draws, side="right").astype(jnp.int32)
+
+
+def bytes_beside_states(
+    groups: Sequence[MeasurementGroup], num_observables: int, max_shots: int, dtype: np.dtype
+) -> int:
+    """Bytes that the draws of one circuit take: the draws and, for each, the values of what is read from it.
+
+    Args:
+        groups: the measurement groups; empty where only states are drawn.
+        num_observables: `O`.
+        max_shots: how many states are drawn.
+        dtype: real dtype of the values.
+
+    Returns:
+        The number of bytes.
+
+    Example:
+        >>> bytes_beside_states((), 0, 1000, np.dtype(np.float32))
+        32000
+    """
+    num_strings = max((len(group.strings) for group in groups), default=0)
+    # Eight numbers for the random bits, the draws and the search; two for each value read from a draw.
+    return max_shots * dtype.itemsize * (8 + 2 * (num_strings + num_observables))
+
+
+def sampled_moments(
+    state: Array,
+    observables: Sequence[PauliSum],
+    groups: Sequence[MeasurementGroup],
+    key: Array,
+    shots: Array,
+    max_shots: int,
+) -> tuple[Array, Array]:
+    """Means of observables over shots, and the covariance of these means.
+
+    Each measurement group is a circuit of its own with `shots` draws. Strings read from the same counts
+    covary; different groups are independent, so their covariances add.
+
+    Args:
+        state: amplitudes `[2**n]`, complex.
+        observables: `O` observables.
+        groups: the groups that serve them.
+        key: a PRNG key, used once.
+        shots: how many of the draws count, integer scalar.
+        max_shots: how many are drawn.
+
+    Returns:
+        Means `[O]` and covariance `[O, O]`, real. The covariance is unbiased; with a single shot nothing can
+        be said of it and it is infinite.
+    """
+    num_qubits = state.size.bit_length() - 1
+    dtype = state.real.dtype
+    mean = jnp.asarray([dict(observable.terms).get((), 0.0) for observable in observables], dtype)
+    covariance = jnp.zeros((len(observables), len(observables)), dtype)
+    used = (jnp.arange(max_shots) < shots).astype(dtype)
+    count = shots.astype(dtype)
+    for group, group_key in zip(groups, jax.random.split(key, max(1, len(groups))), strict=False):
+        rotated = xla.apply_ops(state, group.basis_change())
+        states = sample_states(rotated, group_key, max_shots)
+        coefficients = np.array([[dict(o.terms).get(s, 0.0) for s in group.strings] for o in observables])
+        values = jnp.asarray(coefficients, dtype) @ _parities(states, group, num_qubits, dtype)
+        group_mean = values @ used / count
+        centred = (values - group_mean[:, None]) * used
+        mean = mean + group_mean
+        covariance = covariance + centred @ centred.T / (count * jnp.maximum(count - 1, 1))
+    return mean, jnp.where(shots > 1, covariance, jnp.inf)
+
+
+def _parities(states: Array, group: MeasurementGroup, num_qubits: int, dtype: np.dtype) -> Array:
+    masks = np.array(
+        [sum(1 << (num_qubits - 1 - qubit) for qubit, _ in string) for string in group.strings], np.int32
+    )
+    ones = lax.population_count(states[None, :] & masks[:, None])
+    return (1 - 2 * (ones & 1)).astype(dtype)

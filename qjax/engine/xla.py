@@ -1,0 +1,361 @@
+"""The reference engine in plain JAX: every device, every transformation.
+
+Functions here act on one parameter vector and one feature vector; callers map them over batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from qjax import gates
+from qjax.circuit import Circuit, Op
+from qjax.engine.program import (
+    AngleTable,
+    DiagonalStep,
+    Factor,
+    LayerStep,
+    LoopStep,
+    MatrixStep,
+    PauliRotationStep,
+    PermutationStep,
+    Program,
+    Step,
+    lower,
+)
+from qjax.observables import PauliString, PauliSum
+
+# Above this many qubits a permutation's table is computed on the device: as a constant it would be copied
+# through the whole compilation.
+_MAX_CONSTANT_TABLE_QUBITS = 16
+_MAX_BLOCK_QUBITS = 4
+
+
+def real_dtype(dtype: np.dtype) -> np.dtype:
+    """The real dtype of a complex one."""
+    return np.finfo(dtype).dtype
+
+
+def statevector(program: Program, params: Array, features: Array, dtype: np.dtype) -> Array:
+    """The state that a program prepares from |0...0>.
+
+    Args:
+        program: the lowered circuit.
+        params: parameters `[P]`, real, radians.
+        features: features `[F]`, real.
+        dtype: complex64 or complex128.
+
+    Returns:
+        Amplitudes `[2**num_qubits]`, complex; qubit 0 is the most significant bit.
+    """
+    angles = (
+        _angles(program.shared, params, features, real_dtype(dtype)),
+        _angles(program.per_sample, params, features, real_dtype(dtype)),
+    )
+    steps = program.steps
+    if steps and isinstance(steps[0], LayerStep):
+        # A layer on |0...0> prepares a product state, which needs no pass over the amplitudes.
+        state = _product_state(steps[0], angles, program.num_qubits, dtype)
+        steps = steps[1:]
+    else:
+        state = jnp.zeros(2**program.num_qubits, dtype).at[0].set(1)
+    return _run(steps, state, angles, program.num_qubits)
+
+
+def probabilities(state: Array) -> Array:
+    """Probabilities of the basis states, `[2**n]`, real, for amplitudes `[2**n]`."""
+    # Not abs(state)**2, whose second derivative is wrong where an amplitude is zero.
+    return state.real**2 + state.imag**2
+
+
+def expectations(state: Array, observables: Sequence[PauliSum]) -> Array:
+    """Exact expectation values in a state.
+
+    Args:
+        state: amplitudes `[2**n]`, complex.
+        observables: `O` observables.
+
+    Returns:
+        Values `[O]`, real.
+    """
+    num_qubits = state.size.bit_length() - 1
+    strings = list(dict.fromkeys(string for observable in observables for string, _ in observable.terms))
+    by_flips: dict[tuple[int, ...], list[PauliString]] = {}
+    for string in strings:
+        by_flips.setdefault(tuple(q for q, letter in string if letter != "Z"), []).append(string)
+    values: dict[PauliString, Array] = {}
+    for flips, members in by_flips.items():
+        # P|x> = i^(number of Y) (-1)^(x . z) |x xor flips>, with z the qubits that have Y or Z.
+        overlap = jnp.conj(_flip(state, flips, num_qubits)) * state
+        parts = {0: overlap.real, 1: -overlap.imag, 2: -overlap.real, 3: overlap.imag}
+        for power in range(4):
+            chosen = [s for s in members if sum(letter == "Y" for _, letter in s) % 4 == power]
+            if chosen:
+                masks = [[q for q, letter in string if letter != "X"] for string in chosen]
+                values.update(zip(chosen, signed_sums(parts[power], masks), strict=True))
+    zero = jnp.zeros((), state.real.dtype)
+    return jnp.stack(
+        [sum((c * values[string] for string, c in observable.terms), zero) for observable in observables]
+    )
+
+
+def signed_sums(weights: Array, qubit_sets: Sequence[Sequence[int]]) -> Array:
+    """Sums of weights over basis states, each with the parity sign of some qubits.
+
+    Args:
+        weights: real numbers `[2**n]`.
+        qubit_sets: `T` sets of qubits.
+
+    Returns:
+        `sum_x weights[x] * (-1)**(number of ones of x on the set)`, `[T]`.
+
+    Example:
+        >>> signed_sums(jnp.array([0.5, 0.0, 0.0, 0.5]), [(0,), (0, 1)]).tolist()
+        [0.0, 1.0]
+    """
+    # The sign is a product over qubits, so the sum factorises: low half by a matrix product, then high half.
+    num_qubits = weights.size.bit_length() - 1
+    num_high = num_qubits // 2
+    high = _signs(num_high, [[q for q in qubits if q < num_high] for qubits in qubit_sets])
+    low = _signs(
+        num_qubits - num_high, [[q - num_high for q in qubits if q >= num_high] for qubits in qubit_sets]
+    )
+    partial = jnp.matmul(
+        weights.reshape(2**num_high, -1), jnp.asarray(low.T, weights.dtype), precision=lax.Precision.HIGHEST
+    )
+    return jnp.sum(partial * jnp.asarray(high.T, weights.dtype), axis=0)
+
+
+def apply_ops(state: Array, ops: Sequence[Op]) -> Array:
+    """Applies operations without angles to a state.
+
+    Args:
+        state: amplitudes `[2**n]`, complex.
+        ops: operations that take no angle.
+
+    Returns:
+        Amplitudes `[2**n]`.
+    """
+    program = lower(Circuit(state.size.bit_length() - 1, tuple(ops)))
+    nothing = jnp.zeros(0, state.real.dtype)
+    return _run(program.steps, state, (nothing, nothing), program.num_qubits)
+
+
+def _angles(table: AngleTable, params: Array, features: Array, dtype: np.dtype) -> Array:
+    if table.param.size == 0:
+        return jnp.zeros(0, dtype)
+    one = jnp.ones(1, dtype)
+    # Index "none" points at the appended one: an absent factor. Where a whole table lacks a factor, it is not
+    # touched, so that what does not depend on features is not mapped over them.
+    value = jnp.asarray(table.scale, dtype)
+    if np.any(table.param != params.shape[0]):
+        value = value * jnp.concatenate([params.astype(dtype), one])[table.param]
+    if np.any(table.feature != features.shape[0]):
+        value = value * jnp.concatenate([features.astype(dtype), one])[table.feature]
+    return value + jnp.asarray(table.offset, dtype)
+
+
+def _run(steps: Sequence[Step], state: Array, angles: tuple[Array, Array], num_qubits: int) -> Array:
+    for step in steps:
+        match step:
+            case LayerStep():
+                state = _apply_layer(state, step, angles, num_qubits)
+            case MatrixStep(qubits, factor):
+                matrix = _factor_matrix(factor, angles, state.dtype)
+                state = _apply_matrix(state, matrix, qubits, num_qubits)
+            case DiagonalStep(qubits, factor):
+                diagonal = jnp.diagonal(_factor_matrix(factor, angles, state.dtype))
+                state = _apply_diagonal(state, diagonal, qubits, num_qubits)
+            case PauliRotationStep(pauli, slot):
+                half = angles[slot.uses_features][slot.index] / 2
+                rotated = _apply_pauli(state, pauli, num_qubits)
+                state = jnp.cos(half) * state - 1j * jnp.sin(half) * rotated
+            case PermutationStep(ops):
+                state = _permute(state, ops, num_qubits)
+            case LoopStep():
+                state = _loop(step, state, angles, num_qubits)
+    return state
+
+
+def _loop(step: LoopStep, state: Array, angles: tuple[Array, Array], num_qubits: int) -> Array:
+    def take(table: int) -> Array:
+        start, count = step.start[table], step.num_slots[table]
+        return angles[table][start : start + step.times * count].reshape(step.times, count)
+
+    # Reverse mode keeps one state for each iteration and recomputes the inside.
+    @jax.checkpoint
+    def body(state: Array, angles: tuple[Array, Array]) -> tuple[Array, None]:
+        return _run(step.body, state, angles, num_qubits), None
+
+    return lax.scan(body, state, (take(0), take(1)))[0]
+
+
+def _factor_matrix(factor: Factor, angles: tuple[Array, Array], dtype: np.dtype) -> Array:
+    if factor.op.matrix is not None:
+        return jnp.asarray(np.array(factor.op.matrix), dtype)
+    matrix = gates.GATES[factor.op.gate].matrix
+    if isinstance(matrix, np.ndarray):
+        return jnp.asarray(matrix, dtype)
+    assert matrix is not None  # Pauli rotations have a step of their own
+    return matrix(*(angles[slot.uses_features][slot.index] for slot in factor.slots)).astype(dtype)
+
+
+def _layer_matrices(step: LayerStep, angles: tuple[Array, Array], dtype: np.dtype) -> Array:
+    """The layer's matrices `[qubits, 2, 2]`, computed together for qubits with the same gates."""
+    alike: dict[tuple, list[int]] = {}
+    for index, (_, factors) in enumerate(step.factors):
+        signature = tuple(
+            (f.op.gate, f.op.matrix, tuple(slot.uses_features for slot in f.slots)) for f in factors
+        )
+        alike.setdefault(signature, []).append(index)
+    products = []
+    for members in alike.values():
+        gates_in_order = zip(*(step.factors[index][1] for index in members), strict=True)
+        matrices = [_alike_matrices(factors, angles, dtype) for factors in gates_in_order]
+        product = reduce(lambda earlier, later: later @ earlier, matrices)
+        products.append(jnp.broadcast_to(product, (len(members), 2, 2)))
+    order = np.argsort([index for members in alike.values() for index in members])
+    return jnp.concatenate(products)[order]
+
+
+def _alike_matrices(factors: Sequence[Factor], angles: tuple[Array, Array], dtype: np.dtype) -> Array:
+    first = factors[0]
+    if not first.slots:
+        return _factor_matrix(first, angles, dtype)[None]
+    matrix = gates.GATES[first.op.gate].matrix
+    assert callable(matrix)
+    columns = [
+        angles[slot.uses_features][np.array([factor.slots[k].index for factor in factors])]
+        for k, slot in enumerate(first.slots)
+    ]
+    return jax.vmap(matrix)(*columns).astype(dtype)
+
+
+def _product_state(step: LayerStep, angles: tuple[Array, Array], num_qubits: int, dtype: np.dtype) -> Array:
+    columns = dict(
+        zip((qubit for qubit, _ in step.factors), _layer_matrices(step, angles, dtype)[:, :, 0], strict=True)
+    )
+    zero = jnp.zeros(2, dtype).at[0].set(1)
+    state = jnp.ones(1, dtype)
+    for qubit in range(num_qubits):
+        state = jnp.outer(state, columns.get(qubit, zero)).reshape(-1)
+    return state
+
+
+def _apply_layer(state: Array, step: LayerStep, angles: tuple[Array, Array], num_qubits: int) -> Array:
+    """Applies the layer block by block: each product contracts the leading qubits and puts them last."""
+    matrices = _layer_matrices(step, angles, state.dtype)
+    position = 0
+    index = 0
+    for first, size in _blocks([qubit for qubit, _ in step.factors]):
+        state = _rotate(state, first - position)
+        block = matrices[index]
+        for matrix in matrices[index + 1 : index + size]:
+            block = jnp.kron(block, matrix)
+        index += size
+        leading = state.reshape(2**size, -1)
+        state = lax.dot_general(
+            leading, block, (((0,), (1,)), ((), ())), precision=lax.Precision.HIGHEST
+        ).reshape(-1)
+        position = first + size
+    return _rotate(state, num_qubits - position)
+
+
+def _rotate(state: Array, count: int) -> Array:
+    return state if count == 0 else state.reshape(2**count, -1).T.reshape(-1)
+
+
+def _blocks(qubits: Sequence[int]) -> list[tuple[int, int]]:
+    """Neighbouring qubits in blocks `(first, size)` of up to four, whose matrices fit matrix units."""
+    blocks: list[tuple[int, int]] = []
+    for qubit in qubits:
+        if blocks and sum(blocks[-1]) == qubit and blocks[-1][1] < _MAX_BLOCK_QUBITS:
+            blocks[-1] = (blocks[-1][0], blocks[-1][1] + 1)
+        else:
+            blocks.append((qubit, 1))
+    return blocks
+
+
+def _apply_matrix(state: Array, matrix: Array, qubits: Sequence[int], num_qubits: int) -> Array:
+    size = len(qubits)
+    gate = matrix.reshape((2,) * (2 * size))
+    tensor = state.reshape((2,) * num_qubits)
+    contracted = (tuple(range(size, 2 * size)), tuple(qubits))
+    moved = lax.dot_general(gate, tensor, (contracted, ((), ())), precision=lax.Precision.HIGHEST)
+    return jnp.moveaxis(moved, tuple(range(size)), tuple(qubits)).reshape(-1)
+
+
+def _apply_diagonal(state: Array, diagonal: Array, qubits: Sequence[int], num_qubits: int) -> Array:
+    order = np.argsort(qubits)
+    shape = [1] * num_qubits
+    for qubit in qubits:
+        shape[qubit] = 2
+    factor = diagonal.reshape((2,) * len(qubits)).transpose(order).reshape(shape)
+    return (state.reshape((2,) * num_qubits) * factor).reshape(-1)
+
+
+def _apply_pauli(state: Array, pauli: PauliString, num_qubits: int) -> Array:
+    signs = np.array([1.0, -1.0])
+    diagonal = np.ones(1)
+    for _, letter in pauli:
+        diagonal = np.kron(diagonal, np.ones(2) if letter == "X" else signs)
+    phase = 1j ** sum(letter == "Y" for _, letter in pauli)
+    state = _apply_diagonal(
+        state, jnp.asarray(phase * diagonal, state.dtype), [qubit for qubit, _ in pauli], num_qubits
+    )
+    return _flip(state, [qubit for qubit, letter in pauli if letter != "Z"], num_qubits)
+
+
+def _flip(state: Array, qubits: Sequence[int], num_qubits: int) -> Array:
+    if not qubits:
+        return state
+    return jnp.flip(state.reshape((2,) * num_qubits), axis=tuple(qubits)).reshape(-1)
+
+
+def _signs(num_qubits: int, qubit_sets: Sequence[Sequence[int]]) -> np.ndarray:
+    states = np.arange(2**num_qubits)
+    masks = np.array([sum(1 << (num_qubits - 1 - q) for q in qubits) for qubits in qubit_sets])
+    return 1 - 2 * (np.bitwise_count(states[None, :] & masks[:, None]) & 1).astype(np.int8)
+
+
+def _permute(state: Array, ops: Sequence[Op], num_qubits: int) -> Array:
+    """The permuted state; its transpose is a gather as well, not a scatter, which CPUs do slowly."""
+    if num_qubits <= _MAX_CONSTANT_TABLE_QUBITS:
+        states = np.arange(2**num_qubits, dtype=np.int32)
+    else:
+        states = lax.optimization_barrier(lax.iota(np.int32, 2**num_qubits))
+    # The gates are their own inverses, so the amplitude of x comes from where the reversed sequence sends x.
+    sources = _permuted(states, ops[::-1], num_qubits)
+    targets = _permuted(states, ops, num_qubits)
+
+    def take(vector: Array, indices) -> Array:
+        return vector.at[indices].get(mode="promise_in_bounds", unique_indices=True)
+
+    return lax.custom_linear_solve(
+        lambda vector: take(vector, targets),
+        state,
+        solve=lambda _, vector: take(vector, sources),
+        transpose_solve=lambda _, vector: take(vector, targets),
+    )
+
+
+def _permuted(states, ops: Sequence[Op], num_qubits: int):
+    def bit(qubit: int):
+        return (states >> (num_qubits - 1 - qubit)) & 1
+
+    for op in ops:
+        *controls, a, b = op.qubits if op.gate in ("swap", "cswap") else (*op.qubits, -1)
+        active = 1
+        for control in controls:
+            active = active & bit(control)
+        if b >= 0:
+            difference = (bit(a) ^ bit(b)) & active
+            states = states ^ (difference << (num_qubits - 1 - a)) ^ (difference << (num_qubits - 1 - b))
+        else:
+            states = states ^ (active << (num_qubits - 1 - a))
+    return states

@@ -1,0 +1,318 @@
+"""The executor that runs on this machine: exact or with finite shots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from qjax.circuit import Circuit
+from qjax.engine import shots as sampling
+from qjax.engine import xla
+from qjax.engine.chunks import map_grid, states_per_chunk
+from qjax.engine.program import lower
+from qjax.errors import ArgumentError
+from qjax.executor import Estimate, check_batch, check_mask, circuit_keys
+from qjax.observables import PauliSum, as_observables, measurement_groups
+
+ENGINES = ("auto", "xla")
+DTYPES = ("complex64", "complex128")
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A state-vector simulator for batches of circuits.
+
+    Its methods are pure functions of their arguments: they work inside `jax.jit`, `jax.vmap`, `jax.lax.scan`
+    and, without shots, under `jax.grad` and `jax.jacfwd`. Outside of `jit` they compile once for each circuit
+    and shape. Memory is bounded: large batches are simulated in chunks.
+
+    Args:
+        engine: "auto" or "xla" (plain JAX, every device).
+        shots: None for exact results; else how often every circuit is measured, or a tuple with one number
+            for each parameter set.
+        dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
+
+    Raises:
+        ArgumentError: if an argument has no meaning.
+
+    Example:
+        >>> from qjax import Angle, Circuit, Op, PauliSum
+        >>> circuit = Circuit(num_qubits=1, ops=(Op("ry", (0,), Angle(param=0)),))
+        >>> estimate = Simulator().expectations(circuit, jnp.array([[0.0], [jnp.pi]]), None, PauliSum("Z0"))
+        >>> estimate.mean.shape, estimate.mean.ravel().tolist()
+        ((2, 1, 1), [1.0, -1.0])
+    """
+
+    engine: Literal["auto", "xla"] = "auto"
+    shots: int | tuple[int, ...] | None = None
+    dtype: Literal["complex64", "complex128"] = "complex64"
+
+    def __post_init__(self):
+        for name, value, known in (("engine", self.engine, ENGINES), ("dtype", self.dtype, DTYPES)):
+            if value not in known:
+                raise ArgumentError(name, f"be one of {', '.join(known)}", f"it is {value!r}", "Pick one.")
+        if self.shots is None:
+            return
+        numbers = self.shots if isinstance(self.shots, tuple) else (self.shots,)
+        for number in numbers or (0,):
+            if isinstance(number, bool) or not isinstance(number, int | np.integer) or number < 1:
+                raise ArgumentError(
+                    "shots",
+                    "be None or a positive integer (or a tuple of these, one for each parameter set)",
+                    f"it is {self.shots!r}",
+                    "Pass `shots=None` for exact results.",
+                )
+        plain = tuple(int(number) for number in numbers)
+        object.__setattr__(self, "shots", plain if isinstance(self.shots, tuple) else plain[0])
+
+    @property
+    def exact(self) -> bool:
+        """Whether means are exact."""
+        return self.shots is None
+
+    @property
+    def traceable(self) -> bool:
+        """Whether calls may be traced by JAX: always."""
+        return True
+
+    def expectations(
+        self,
+        circuit: Circuit,
+        params: Array,
+        features: Array | None,
+        observables: PauliSum | Sequence[PauliSum],
+        *,
+        key: Array | None = None,
+        mask: Array | None = None,
+        covariance: bool = False,
+    ) -> Estimate:
+        r"""Expectation values for S parameter sets times B samples.
+
+        Args:
+            circuit: the circuit.
+            params: `[S, P]`, real, radians.
+            features: `[B, F]` or `[S, B, F]`, real; None for a circuit without features (then B = 1).
+            observables: one observable or a sequence of O.
+            key: with shots, a PRNG key, or one for each circuit `[S, B]`.
+            mask: `[B]` or `[S, B]`, bool: padding (False) is not counted.
+            covariance: whether to give the covariance of the means, `[S, B, O, O]`.
+
+        Returns:
+            The estimate. Without shots each of the S x B circuits counts once; with shots once for each
+            measurement basis.
+
+        Raises:
+            ArgumentError: if shapes do not fit, or a key is missing.
+
+        Example:
+            >>> from qjax import Circuit, Op, PauliSum
+            >>> plus = Circuit(num_qubits=1, ops=(Op("h", (0,)),))
+            >>> simulator = Simulator(shots=1000)
+            >>> estimate = simulator.expectations(
+            ...     plus, jnp.zeros((1, 0)), None, [PauliSum("Z0"), PauliSum("X0")], key=jax.random.key(0))
+            >>> estimate.mean[0, 0, 1].item(), int(estimate.circuits)
+            (1.0, 2)
+        """
+        observables = as_observables(observables, circuit.num_qubits)
+        params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        keys = self._keys(key, num_sets, num_samples)
+        mean, variance, matrix = _expectations(self, circuit, params, features, observables, keys, covariance)
+        bases = 1 if self.exact else len(measurement_groups(observables))
+        circuits = bases * jnp.sum(check_mask(mask, num_sets, num_samples), dtype=jnp.int32)
+        return Estimate(mean, variance, circuits, jnp.minimum(circuits, 1), matrix)
+
+    def statevector(self, circuit: Circuit, params: Array, features: Array | None = None) -> Array:
+        """State vectors, whatever `shots` is.
+
+        Args:
+            circuit: the circuit.
+            params: `[S, P]`, real, radians.
+            features: `[B, F]`, `[S, B, F]` or None.
+
+        Returns:
+            Amplitudes `[S, B, 2**n]`, complex; qubit 0 is the most significant bit.
+
+        Example:
+            >>> from qjax import Circuit, Op
+            >>> bell = Circuit(num_qubits=2, ops=(Op("h", (0,)), Op("cx", (0, 1))))
+            >>> abs(Simulator().statevector(bell, jnp.zeros((1, 0))))[0, 0].round(3).tolist()
+            [0.7070000171661377, 0.0, 0.0, 0.7070000171661377]
+        """
+        params, features, _ = check_batch(circuit, params, features)
+        self._check_precision()
+        return _statevector(self, circuit, params, features)
+
+    def probabilities(self, circuit: Circuit, params: Array, features: Array | None = None) -> Array:
+        """Exact probabilities of the basis states.
+
+        Args:
+            circuit: the circuit.
+            params: `[S, P]`, real, radians.
+            features: `[B, F]`, `[S, B, F]` or None.
+
+        Returns:
+            Probabilities `[S, B, 2**n]`, real.
+
+        Example:
+            >>> from qjax import Circuit, Op
+            >>> Simulator().probabilities(Circuit(1, (Op("x", (0,)),)), jnp.zeros((1, 0))).tolist()
+            [[[0.0, 1.0]]]
+        """
+        return xla.probabilities(self.statevector(circuit, params, features))
+
+    def samples(
+        self, circuit: Circuit, params: Array, features: Array | None = None, *, key: Array | None = None
+    ) -> Array:
+        """Measurements of all qubits in the computational basis.
+
+        Args:
+            circuit: the circuit.
+            params: `[S, P]`, real, radians.
+            features: `[B, F]`, `[S, B, F]` or None.
+            key: a PRNG key, or one for each circuit `[S, B]`.
+
+        Returns:
+            Bits `[S, B, shots, n]`, uint8, qubit 0 first.
+
+        Raises:
+            ArgumentError: if the simulator has no shots, or a different number for each parameter set.
+
+        Example:
+            >>> from qjax import Circuit, Op
+            >>> one = Circuit(num_qubits=2, ops=(Op("x", (1,)),))
+            >>> Simulator(shots=2).samples(one, jnp.zeros((1, 0)), key=jax.random.key(0)).tolist()
+            [[[[0, 1], [0, 1]]]]
+        """
+        if not isinstance(self.shots, int):
+            raise ArgumentError(
+                "shots",
+                "be one number where samples are drawn",
+                f"it is {self.shots}",
+                "Make a simulator with `Simulator(shots=1000)`.",
+            )
+        params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        keys = self._keys(key, num_sets, num_samples)
+        return _samples(self, circuit, params, features, keys)
+
+    def _keys(self, key: Array | None, num_sets: int, num_samples: int) -> Array | None:
+        self._check_precision()
+        if self.exact:
+            return None
+        if isinstance(self.shots, tuple) and len(self.shots) != num_sets:
+            raise ArgumentError(
+                "shots",
+                f"hold one number for each of the {num_sets} parameter set(s)",
+                f"it holds {len(self.shots)}",
+                "Pass one integer to use it for all.",
+            )
+        if key is None:
+            raise ArgumentError(
+                "key",
+                "be a PRNG key where shots are drawn",
+                "it is None",
+                "Pass `key=jax.random.key(seed)`, a new one for every call.",
+            )
+        return circuit_keys(key, num_sets, num_samples)
+
+    def _check_precision(self) -> None:
+        if self.dtype == "complex128" and not jax.config.read("jax_enable_x64"):
+            raise ArgumentError(
+                "dtype",
+                "be complex64 while JAX's 64-bit mode is off",
+                "it is complex128",
+                'Turn the mode on first: `jax.config.update("jax_enable_x64", True)`.',
+            )
+
+
+@partial(jax.jit, static_argnums=(0, 1, 4, 6))
+def _expectations(
+    simulator: Simulator,
+    circuit: Circuit,
+    params: Array,
+    features: Array,
+    observables: tuple[PauliSum, ...],
+    keys: Array | None,
+    covariance: bool,
+) -> tuple[Array, Array, Array | None]:
+    if keys is None:
+        mean = _map_states(
+            simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
+        )
+        matrix = jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype) if covariance else None
+        return mean, jnp.zeros_like(mean), matrix
+    groups = measurement_groups(observables)
+    numbers = np.broadcast_to(np.asarray(simulator.shots, np.int32), params.shape[:1])
+
+    def measure(state: Array, shots: Array, key: Array) -> tuple[Array, Array]:
+        return sampling.sampled_moments(state, observables, groups, key, shots, int(numbers.max()))
+
+    beside = sampling.bytes_beside_states(
+        groups, len(observables), int(numbers.max(initial=0)), xla.real_dtype(np.dtype(simulator.dtype))
+    )
+    mean, matrix = _map_states(
+        simulator, circuit, params, features, keys, measure, jnp.asarray(numbers), beside_states=beside
+    )
+    variance = jnp.diagonal(matrix, axis1=-2, axis2=-1)
+    return mean, variance, matrix if covariance else None
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _statevector(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    return _map_states(simulator, circuit, params, features, None, lambda state, *_: state)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _samples(
+    simulator: Simulator, circuit: Circuit, params: Array, features: Array, keys: Array | None
+) -> Array:
+    num_qubits = circuit.num_qubits
+    num_shots = simulator.shots
+    assert isinstance(num_shots, int)  # checked by the caller
+    shifts = np.arange(num_qubits)[::-1].astype(np.int32)
+
+    def measure(state: Array, _: Any, key: Array) -> Array:
+        states = sampling.sample_states(state, key, num_shots)
+        return ((states[:, None] >> shifts) & 1).astype(jnp.uint8)
+
+    beside = sampling.bytes_beside_states((), 0, num_shots, xla.real_dtype(np.dtype(simulator.dtype)))
+    return _map_states(simulator, circuit, params, features, keys, measure, beside_states=beside)
+
+
+def _map_states(
+    simulator: Simulator,
+    circuit: Circuit,
+    params: Array,
+    features: Array,
+    keys: Array | None,
+    function: Callable[..., Any],
+    per_set: Array | None = None,
+    *,
+    beside_states: int = 0,
+) -> Any:
+    """Applies a function to the state of every circuit of the S x B grid: (state, per_set, key) -> pytree."""
+    program = lower(circuit)
+    dtype = np.dtype(simulator.dtype)
+    own_features = features if features.ndim == 3 else None
+    chunk = states_per_chunk(program, dtype.itemsize, beside_states=beside_states)
+
+    def evaluate(one_set: Any, shared: Any, circuit_values: Any) -> Any:
+        own, key = circuit_values
+        state = xla.statevector(program, one_set[0], shared if own is None else own, dtype)
+        return function(state, one_set[1], key)
+
+    return map_grid(
+        evaluate,
+        (params, per_set),
+        features if own_features is None else None,
+        (own_features, keys),
+        num_sets=params.shape[0],
+        num_samples=features.shape[-2],
+        chunk=chunk,
+    )

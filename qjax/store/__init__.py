@@ -1,0 +1,26 @@
+"""The run store: every run, its metrics and its checkpoints in one embedded SQLite database.
+
+Start with `RunStore.open`. The database lies in one folder (file `runs.sqlite`), is safe to read
+and to write from several processes at once, and survives a killed writer without losing anything
+that `RunStore.append` had returned from.
+"""
+
+from __future__ import annotations
+
+from qjax.store.environment import describe_environment
+from qjax.store.records import Checkpoint, Evaluation, RunRecord, RunStatus, Split, StepMetrics
+from qjax.store.serialization import from_bytes, to_bytes
+from qjax.store.store import RunStore
+
+__all__ = [
+    "Checkpoint",
+    "Evaluation",
+    "RunRecord",
+    "RunStatus",
+    "RunStore",
+    "Split",
+    "StepMetrics",
+    "describe_environment",
+    "from_bytes",
+    "to_bytes",
+]

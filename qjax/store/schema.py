@@ -1,0 +1,125 @@
+"""The tables of the run store and the step from each schema version to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+
+APPLICATION_ID = int.from_bytes(b"qjax", "big")
+
+# What a run is (`runs`) is written once; how far it got (`progress`) changes with every append.
+# `seal` is a checksum of the row, because SQLite itself does not notice a flipped bit in a value.
+# `progress.steps` is NULL until the first append; `steps` and `evaluations` count the rows of the
+# run, so that a missing row is noticed as well.
+_VERSION_1 = (
+    """CREATE TABLE runs (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  config TEXT NOT NULL,
+  circuit TEXT NOT NULL,
+  circuit_hash TEXT NOT NULL,
+  environment TEXT NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+    """CREATE TABLE progress (
+  run TEXT PRIMARY KEY REFERENCES runs (id),
+  status TEXT NOT NULL CHECK (status IN ('running', 'interrupted', 'finished', 'failed')),
+  ended_at TEXT,
+  process_id INTEGER NOT NULL,
+  process_start TEXT NOT NULL,
+  steps INTEGER,
+  evaluations INTEGER NOT NULL,
+  summary TEXT,
+  seal INTEGER NOT NULL
+) WITHOUT ROWID""",
+    """CREATE TABLE metrics (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  epoch INTEGER NOT NULL,
+  batch INTEGER NOT NULL,
+  loss REAL,
+  gradient_norm REAL,
+  accuracy REAL,
+  n_circuits INTEGER NOT NULL,
+  n_jobs INTEGER NOT NULL,
+  circuit_time_ms REAL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step)
+) WITHOUT ROWID""",
+    """CREATE TABLE evaluations (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  split TEXT NOT NULL CHECK (split IN ('train', 'test')),
+  loss REAL,
+  accuracy REAL,
+  n_circuits INTEGER NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step, split)
+) WITHOUT ROWID""",
+    """CREATE TABLE checkpoints (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  sha256 BLOB NOT NULL,
+  PRIMARY KEY (run, step)
+)""",
+)
+
+# MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Brings the tables from `version` to `SCHEMA_VERSION`, inside the caller's transaction.
+
+    Args:
+        connection: an open connection; a failure must roll its transaction back.
+        version: schema version found in the database, 0 for an empty one.
+
+    Example:
+        >>> connection = sqlite3.connect(":memory:")
+        >>> migrate(connection, 0)
+        >>> sorted(name for _, name, _ in tables(connection) if not name.startswith("sqlite_"))
+        ['checkpoints', 'evaluations', 'metrics', 'progress', 'runs']
+    """
+    for statements in MIGRATIONS[version:]:
+        for statement in statements:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def tables(connection: sqlite3.Connection) -> set[tuple[str, str, str | None]]:
+    """Lists everything the schema of a database holds, as (type, name, SQL).
+
+    Args:
+        connection: an open connection.
+
+    Returns:
+        One entry per table and index.
+
+    Example:
+        >>> tables(sqlite3.connect(":memory:"))
+        set()
+    """
+    return set(connection.execute("SELECT type, name, sql FROM sqlite_schema"))
+
+
+def expected_tables() -> set[tuple[str, str, str | None]]:
+    """Builds the current schema in memory and lists it like `tables`.
+
+    Returns:
+        What `tables` must give for a sound database of this version.
+
+    Example:
+        >>> len(expected_tables()) >= 5
+        True
+    """
+    connection = sqlite3.connect(":memory:")
+    try:
+        migrate(connection, 0)
+        return tables(connection)
+    finally:
+        connection.close()

@@ -1,0 +1,78 @@
+"""What a model is measured against: a linear model, and its own twin with a frozen circuit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from qjax.train.prepare import Prepared
+from qjax.train.run import train
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Scores of a baseline on the same data.
+
+    Args:
+        name: what it is.
+        train_score: accuracy (R^2 in regression) on the training part.
+        test_score: the same on the test part.
+    """
+
+    name: str
+    train_score: float | None
+    test_score: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The scores as a JSON object."""
+        return asdict(self)
+
+
+def run_baselines(prepared: Prepared) -> list[Baseline]:
+    """Trains both baselines.
+
+    Args:
+        prepared: the run they are compared with.
+
+    Returns:
+        The linear model and the frozen twin.
+    """
+    return [linear_model(prepared), frozen_twin(prepared)]
+
+
+def linear_model(prepared: Prepared) -> Baseline:
+    """Logistic regression (ridge regression for numbers) on the same preprocessed features.
+
+    Args:
+        prepared: the run it is compared with.
+
+    Returns:
+        Its scores.
+    """
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    is_regression = prepared.model.task == "regression"
+    model = make_pipeline(StandardScaler(), Ridge() if is_regression else LogisticRegression(max_iter=1000))
+    scores = []
+    for part in (prepared.train_set, prepared.test_set):
+        features = prepared.preprocessing.transform(part.features)
+        if part is prepared.train_set:
+            model.fit(features, part.targets)
+        scores.append(float(model.score(features, part.targets)))
+    return Baseline("ridge regression" if is_regression else "logistic regression", *scores)
+
+
+def frozen_twin(prepared: Prepared) -> Baseline:
+    """The same model with its circuit frozen at its random start, so that only the head learns.
+
+    Args:
+        prepared: the run it is compared with.
+
+    Returns:
+        Its scores; without a head nothing learns, and they are those of the random start.
+    """
+    config = replace(prepared.config, gradient_method="frozen", gradient_subsample_size=None, evaluate="end")
+    result = train(config)
+    return Baseline("frozen circuit, trained head", result.train_score, result.test_score)

@@ -1,0 +1,265 @@
+"""The configuration of a training run: one flat, frozen record with every choice."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal
+
+from qjax.errors import ArgumentError
+
+GRADIENT_METHODS = ("adjoint", "parameter_shift", "spsa", "spsa_parallel", "spsa_subsampled", "frozen")
+SHOT_FREE_METHODS = ("adjoint",)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Everything that decides a run. Equal configurations give equal numbers.
+
+    Args:
+        dataset: a name that `qjax.data.names()` lists, or the path of a CSV or NPZ file.
+        target: column of a CSV file to predict; None for the column that is named so, or the last.
+        task: "classification" or "regression"; None to tell from the data.
+        num_samples: samples drawn from the data (or made, for synthetic data); None for all.
+        test_fraction: part of the samples kept for testing.
+        num_features: features after principal component analysis; None to keep the data's own.
+        scaling: how features become angles: "minmax", "standard", "none" or "unit_norm".
+        num_qubits: qubits of the model.
+        num_layers: layers of the ansatz.
+        ansatz: a family of `qjax.ansatz`: "hardware_efficient", "data_reuploading", "strongly_entangling".
+        rotations: rotation gates of each layer, such as ["ry", "rz"]; None, here and below, for the
+            ansatz's own choice.
+        entangler: entangling gate, such as "cx".
+        topology: which qubits it joins: "linear", "ring", "full" or "brick".
+        encoding: "angle", "iqp", "amplitude" or "none".
+        observables: Pauli strings to measure; None for Z on every qubit.
+        head: classical map from the outputs to the prediction: "linear" or "none".
+        loss: "cross_entropy", "hinge", "squared_error" or "huber"; None for the task's usual one.
+        gradient_method: "adjoint", "parameter_shift", "spsa" (circuits sent one by one), "spsa_parallel" (as
+            one batch), "spsa_subsampled", or "frozen" (only the head learns).
+        gradient_subsample_size: samples that a subsampled gradient draws from each batch.
+        perturbation: c of SPSA, in radians.
+        num_directions: directions that SPSA averages.
+        optimizer: name of any optimizer of optax that takes a learning rate.
+        learning_rate: its learning rate; with `schedule="spall"` the gain a.
+        schedule: "constant", "cosine", "linear" or "spall".
+        epochs: passes over the training samples.
+        batch_size: samples of a step.
+        seed: decides split, initial parameters, order of samples, perturbations and shots.
+        executor: where circuits run: "simulator".
+        engine: engine of the simulator: "auto" or "xla".
+        dtype: "complex64" or "complex128".
+        shots_per_circuit: measurements of each circuit; None for exact results.
+        enable_circuit_batching: one job for many circuits, or one each.
+        max_parallel_circuits: the most circuits of a step in flight at once; None for no bound.
+        batch_submission_timeout: seconds that a step may wait for its results before the run stops cleanly,
+            with a checkpoint.
+        evaluate: when the model is evaluated on all samples: "epoch" (after each), "end" or "never".
+
+    Raises:
+        ArgumentError: if a value cannot work; the message names the key.
+
+    Example:
+        >>> TrainingConfig(epochs=2).batch_size
+        10
+        >>> TrainingConfig(batch_size=0)
+        Traceback (most recent call last):
+        ...
+        qjax.errors.ArgumentError: Argument `batch_size` must be 1 or more, but it is 0. Raise it.
+    """
+
+    dataset: str = "breast_cancer"
+    target: str | None = None
+    task: Literal["classification", "regression"] | None = None
+    num_samples: int | None = None
+    test_fraction: float = 0.2
+    num_features: int | None = 8
+    scaling: Literal["minmax", "standard", "none", "unit_norm"] = "minmax"
+    num_qubits: int = 8
+    num_layers: int = 2
+    ansatz: str = "hardware_efficient"
+    rotations: tuple[str, ...] | None = None
+    entangler: str | None = None
+    topology: str | None = None
+    encoding: str | None = None
+    observables: tuple[str, ...] | None = None
+    head: Literal["linear", "none"] = "linear"
+    loss: Literal["cross_entropy", "hinge", "squared_error", "huber"] | None = None
+    gradient_method: str = "adjoint"
+    gradient_subsample_size: int | None = None
+    perturbation: float = 0.2
+    num_directions: int = 1
+    optimizer: str = "adam"
+    learning_rate: float = 0.03
+    schedule: Literal["constant", "cosine", "linear", "spall"] = "constant"
+    epochs: int = 5
+    batch_size: int = 10
+    seed: int = 0
+    executor: str = "simulator"
+    engine: Literal["auto", "xla"] = "auto"
+    dtype: Literal["complex64", "complex128"] = "complex64"
+    shots_per_circuit: int | None = None
+    enable_circuit_batching: bool = True
+    max_parallel_circuits: int | None = None
+    batch_submission_timeout: float = 300.0
+    evaluate: Literal["epoch", "end", "never"] = "epoch"
+
+    def __post_init__(self):
+        hints = _hints()
+        for field in fields(self):
+            value = _convert(field.name, getattr(self, field.name), hints[field.name])
+            object.__setattr__(self, field.name, value)
+        for name in _AT_LEAST_ONE:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArgumentError(name, "be 1 or more", f"it is {value}", "Raise it.")
+        for name in ("perturbation", "learning_rate", "batch_submission_timeout"):
+            if not getattr(self, name) > 0:
+                raise ArgumentError(name, "be positive", f"it is {getattr(self, name)}", "Raise it.")
+        if self.seed < 0:
+            raise ArgumentError("seed", "be 0 or more", f"it is {self.seed}", "Pass a natural number.")
+        if not 0 < self.test_fraction < 1:
+            raise ArgumentError(
+                "test_fraction", "lie between 0 and 1", f"it is {self.test_fraction}", "A usual value is 0.2."
+            )
+        self._check_method()
+
+    def _check_method(self) -> None:
+        if self.gradient_method not in GRADIENT_METHODS:
+            raise unknown_name("gradient_method", self.gradient_method, GRADIENT_METHODS)
+        if self.gradient_method in SHOT_FREE_METHODS and self.shots_per_circuit is not None:
+            raise ArgumentError(
+                "gradient_method",
+                "work from measured results where `shots_per_circuit` is set",
+                f"`{self.gradient_method}` differentiates the exact simulation",
+                "Leave `shots_per_circuit` out, or use spsa_parallel, spsa_subsampled or parameter_shift.",
+            )
+        subsampled = self.gradient_method == "spsa_subsampled"
+        if subsampled and self.gradient_subsample_size is None:
+            raise ArgumentError(
+                "gradient_subsample_size",
+                "be set for the gradient method spsa_subsampled",
+                "it is not",
+                "Set it to a few samples, such as 2 or 5.",
+            )
+        if not subsampled and self.gradient_subsample_size is not None:
+            raise ArgumentError(
+                "gradient_subsample_size",
+                "be left out unless the gradient method is spsa_subsampled",
+                f"it is {self.gradient_subsample_size} with `{self.gradient_method}`",
+                "Leave it out, or set `gradient_method` to spsa_subsampled.",
+            )
+        if subsampled and (self.gradient_subsample_size or 0) > self.batch_size:
+            raise ArgumentError(
+                "gradient_subsample_size",
+                f"be at most `batch_size`, {self.batch_size}",
+                f"it is {self.gradient_subsample_size}",
+                "Lower it, or raise `batch_size`.",
+            )
+
+    @staticmethod
+    def from_mapping(values: Mapping[str, Any]) -> TrainingConfig:
+        """Reads a configuration from parsed TOML or JSON.
+
+        Args:
+            values: keys and values; keys that are left out take their defaults.
+
+        Returns:
+            The configuration.
+
+        Raises:
+            ArgumentError: on a key that does not exist, with the nearest one that does, or a bad value.
+
+        Example:
+            >>> TrainingConfig.from_mapping({"epoch": 3})
+            Traceback (most recent call last):
+            ...
+            qjax.errors.ArgumentError: Argument `epoch` must be a key of the configuration, but there is no...
+        """
+        known = [field.name for field in fields(TrainingConfig)]
+        for key in values:
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                raise ArgumentError(
+                    key,
+                    "be a key of the configuration",
+                    "there is none of that name",
+                    f"Did you mean `{close[0]}`?" if close else f"The keys are {', '.join(known)}.",
+                )
+        return TrainingConfig(**values)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """All keys and values, ready for JSON; `from_mapping` reads them back."""
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+
+
+_AT_LEAST_ONE = (
+    "num_samples",
+    "num_features",
+    "num_qubits",
+    "num_layers",
+    "gradient_subsample_size",
+    "num_directions",
+    "epochs",
+    "batch_size",
+    "shots_per_circuit",
+    "max_parallel_circuits",
+)
+
+
+def unknown_name(argument: str, name: object, known: typing.Iterable[str]) -> ArgumentError:
+    """The error for a name that is none of the known ones.
+
+    Args:
+        argument: where it was given.
+        name: what was given.
+        known: the names that exist.
+
+    Returns:
+        The error, to be raised.
+    """
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    cure = f"Did you mean `{close[0]}`?" if close else "Pick one of them."
+    return ArgumentError(argument, f"be one of {', '.join(names)}", f"it is {name!r}", cure)
+
+
+def defaults() -> dict[str, Any]:
+    """The default of every key."""
+    return {field.name: field.default for field in fields(TrainingConfig) if field.default is not MISSING}
+
+
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(TrainingConfig)
+
+
+def _convert(name: str, value: Any, hint: Any) -> Any:
+    """The value in the type of its field; integers serve as floats and lists as tuples."""
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in options:
+            return None
+        return _convert(name, value, next(option for option in options if option is not type(None)))
+    if origin is Literal:
+        if value not in options:
+            raise unknown_name(name, value, options)
+        return value
+    if origin is tuple:
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return tuple(value)
+        raise _wrong_type(name, "a list of strings", value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise _wrong_type(name, _WORDS[hint], value)
+
+
+_WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+
+
+def _wrong_type(name: str, words: str, value: Any) -> ArgumentError:
+    return ArgumentError(name, f"be {words}", f"it is {value!r}", "Correct the value.")

@@ -1,0 +1,140 @@
+"""The host loop: chunks of steps, timed, bounded and handed to observers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qjax.data import BatchLoader
+from qjax.errors import QjaxError
+from qjax.gradients import Batch
+from qjax.train.observers import Chunk, Observer, SplitEvaluation
+from qjax.train.step import Step, TrainState, scan_steps
+
+CHUNK_SECONDS = 0.5
+"""The most that a chunk should take: what a killed run may lose."""
+_MAX_STEPS = 2048
+_MAX_BYTES = 2**26
+
+
+class DivergedError(QjaxError, RuntimeError):
+    """The loss is no longer a number, so training cannot go on."""
+
+
+class StepTimeoutError(QjaxError, RuntimeError):
+    """A step took too long; what was done is checkpointed and can be resumed."""
+
+
+Evaluate = Callable[[TrainState], tuple[SplitEvaluation, ...]]
+
+
+@dataclass(frozen=True)
+class LoopTimes:
+    """Where the time went.
+
+    Args:
+        compile: seconds to trace and compile the steps.
+        steps: seconds in steps and evaluations.
+    """
+
+    compile: float
+    steps: float
+
+
+def run_loop(
+    step: Step,
+    state: TrainState,
+    loader: BatchLoader,
+    observers: Sequence[Observer],
+    *,
+    evaluate: Evaluate,
+    evaluate_every: int | None,
+    timeout: float,
+) -> LoopTimes:
+    """Trains from a state to the end of a loader's steps.
+
+    Steps run inside one compiled scan, in chunks that take about half a second at most; the next chunk's
+    batches are made meanwhile. Numbers do not depend on how steps fall into chunks.
+
+    Args:
+        step: the training step.
+        state: where to start; its `step` says at which batch.
+        loader: the batches.
+        observers: called after every chunk.
+        evaluate: evaluates a state.
+        evaluate_every: steps between evaluations, which end a chunk; None for no evaluation.
+        timeout: seconds that a step may take.
+
+    Returns:
+        Where the time went; what came of it, the observers saw.
+
+    Raises:
+        DivergedError: if the loss is no longer finite.
+        StepTimeoutError: if a step took longer than `timeout`.
+    """
+    position = int(state.step)
+    if position >= loader.num_steps:
+        return LoopTimes(0.0, 0.0)
+    capacity = _capacity(loader, evaluate_every)
+    started = time.perf_counter()
+    batches = _batches(loader, position, capacity)
+    scan = jax.jit(scan_steps(step)).lower(state, batches, np.int32(1)).compile()
+    compiled = time.perf_counter()
+    count, pace = 1, 0.0
+    while position < loader.num_steps:
+        left = loader.num_steps - position
+        if evaluate_every is not None:
+            left = min(left, evaluate_every - position % evaluate_every)
+        count = min(count, left, capacity)
+        following = position + count
+        if following < loader.num_steps:
+            loader.prefetch(following, capacity)
+        begin = time.perf_counter()
+        state, infos = jax.block_until_ready(scan(state, batches, np.int32(count)))
+        seconds = time.perf_counter() - begin
+        infos = jax.tree.map(lambda array, n=count: np.asarray(array)[:n], infos)
+        _check_finite(infos.loss, position)
+        due = evaluate_every is not None and following % evaluate_every == 0
+        evaluations = evaluate(state) if due else ()
+        chunk = Chunk(position, loader.steps_per_epoch, infos, seconds, state, evaluations)
+        for observer in observers:
+            observer.on_chunk(chunk)
+        if seconds > timeout * count:
+            raise StepTimeoutError(
+                f"Step {position} took {seconds / count:.3g} s, and `batch_submission_timeout` is "
+                f"{timeout:g} s, so the run stopped after its checkpoint. Raise the timeout and resume it."
+            )
+        position = following
+        pace = max(seconds / count, 1e-6)
+        # Grow by doubling: the first chunks also warm caches, and their pace misleads.
+        count = max(1, min(2 * count, int(CHUNK_SECONDS / pace)))
+        if position < loader.num_steps:
+            batches = _batches(loader, position, capacity)
+    return LoopTimes(compiled - started, time.perf_counter() - compiled)
+
+
+def _batches(loader: BatchLoader, position: int, capacity: int) -> Batch:
+    chunk = loader.chunk(position, capacity)
+    return Batch(jnp.asarray(chunk.features), jnp.asarray(chunk.targets), jnp.asarray(chunk.weights))
+
+
+def _capacity(loader: BatchLoader, evaluate_every: int | None) -> int:
+    """Steps of the scan: every chunk has this shape, whatever part of it is done."""
+    one = loader.chunk(0, 1)
+    bytes_per_step = sum(np.asarray(array).nbytes for array in one)
+    longest = min(evaluate_every or loader.num_steps, loader.num_steps)
+    return max(1, min(longest, _MAX_STEPS, _MAX_BYTES // bytes_per_step))
+
+
+def _check_finite(losses: np.ndarray, first_step: int) -> None:
+    bad = np.flatnonzero(~np.isfinite(losses))
+    if bad.size:
+        raise DivergedError(
+            f"The loss of step {first_step + int(bad[0])} is {losses[bad[0]]}, so training cannot go on. "
+            "Lower `learning_rate`, or look for extreme values in the data."
+        )

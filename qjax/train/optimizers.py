@@ -1,0 +1,99 @@
+"""Optimizers and learning-rate schedules by name, from optax."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import optax
+from jax import Array
+
+from qjax.errors import ArgumentError
+from qjax.train.config import TrainingConfig, unknown_name
+
+
+def spall(gain: float, *, stability: float, alpha: float = 0.602) -> Callable[[Array], Array]:
+    r"""Spall's step sizes for SPSA, `a_k = a / (A + k + 1)^alpha`.
+
+    Args:
+        gain: a.
+        stability: A, usually a tenth of the number of steps.
+        alpha: decay exponent.
+
+    Returns:
+        A schedule for any optax optimizer.
+
+    Example:
+        >>> round(float(spall(1.0, stability=9.0)(jnp.asarray(0))), 4)
+        0.25
+
+    Reference:
+        Spall, IEEE Trans. Aerosp. Electron. Syst. 34, 817 (1998), section III.B.
+    """
+    return lambda step: gain / (stability + step + 1.0) ** alpha
+
+
+def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTransformation:
+    """The optimizer that a configuration names.
+
+    Args:
+        config: the configuration.
+        num_steps: steps of the whole run, for schedules that end.
+
+    Returns:
+        The optimizer.
+
+    Raises:
+        ArgumentError: if optax has no such optimizer, or it takes no learning rate.
+
+    Example:
+        >>> optimizer = make_optimizer(TrainingConfig(optimizer="sgd"), num_steps=10)
+        >>> isinstance(optimizer, optax.GradientTransformation)
+        True
+    """
+    constructor = getattr(optax, config.optimizer, None)
+    if not callable(constructor) or "learning_rate" not in _parameters(constructor):
+        raise unknown_name("optimizer", config.optimizer, sorted(_optimizers()))
+    missing = [
+        name
+        for name, parameter in _parameters(constructor).items()
+        if parameter.default is inspect.Parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and name != "learning_rate"
+    ]
+    if missing:
+        raise ArgumentError(
+            "optimizer",
+            "need no argument but a learning rate",
+            f"`optax.{config.optimizer}` needs {', '.join(missing)}",
+            "Use another one, such as adam or sgd.",
+        )
+    return constructor(learning_rate=_schedule(config, num_steps))
+
+
+def _schedule(config: TrainingConfig, num_steps: int) -> float | Callable[[Array], Array]:
+    match config.schedule:
+        case "cosine":
+            return optax.cosine_decay_schedule(config.learning_rate, num_steps)
+        case "linear":
+            return optax.linear_schedule(config.learning_rate, 0.0, num_steps)
+        case "spall":
+            return spall(config.learning_rate, stability=0.1 * num_steps)
+        case _:
+            return config.learning_rate
+
+
+def _optimizers() -> list[str]:
+    names = [name for name in dir(optax) if name.islower() and not name.startswith("_")]
+    return [
+        name
+        for name in names
+        if inspect.isfunction(getattr(optax, name)) and "learning_rate" in _parameters(getattr(optax, name))
+    ]
+
+
+def _parameters(constructor: Callable) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(constructor).parameters)
+    except (TypeError, ValueError):
+        return {}

@@ -1,0 +1,172 @@
+"""From a configuration to everything a run needs: data, model, executor, gradient method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qjax import data, gradients
+from qjax.dispatch import Dispatch
+from qjax.errors import ArgumentError
+from qjax.executor import Executor
+from qjax.gradients import GradientMethod
+from qjax.simulator import Simulator
+from qjax.train.config import TrainingConfig, unknown_name
+from qjax.train.model import Model, build_model
+
+EXECUTORS = ("simulator",)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A configuration brought to life: everything a run needs, nothing done yet.
+
+    Args:
+        config: the configuration.
+        dataset: the data, raw.
+        train_set: its training part, raw.
+        test_set: its test part, raw.
+        preprocessing: fitted on the training part.
+        model: the model.
+        executor: runs the circuits.
+        method: the gradient method.
+        features: encoded features of all samples, training part first, `[N, E]`.
+        targets: their targets `[N]`.
+    """
+
+    config: TrainingConfig
+    dataset: data.Dataset
+    train_set: data.Dataset
+    test_set: data.Dataset
+    preprocessing: data.Preprocessing
+    model: Model
+    executor: Executor
+    method: GradientMethod
+    features: np.ndarray
+    targets: np.ndarray
+
+    @property
+    def num_train(self) -> int:
+        """Number of training samples."""
+        return self.train_set.num_samples
+
+    def loader(self) -> data.BatchLoader:
+        """Batches of the training part."""
+        return data.BatchLoader(
+            self.features[: self.num_train],
+            self.targets[: self.num_train],
+            batch_size=self.config.batch_size,
+            num_epochs=self.config.epochs,
+            seed=self.config.seed,
+        )
+
+
+def prepare(config: TrainingConfig) -> Prepared:
+    """Loads the data, fits the preprocessing, builds the model; checks that all parts fit.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        What a run needs.
+
+    Raises:
+        QjaxError: if data or configuration cannot work.
+    """
+    dataset = data.load(
+        config.dataset,
+        target=config.target,
+        task=config.task,
+        num_samples=config.num_samples,
+        seed=config.seed,
+    )
+    train_set, test_set = data.split(dataset, config.test_fraction, config.seed)
+    if config.batch_size > train_set.num_samples:
+        raise ArgumentError(
+            "batch_size",
+            f"be at most the number of training samples, {train_set.num_samples}",
+            f"it is {config.batch_size}",
+            "Lower it, or use more samples.",
+        )
+    num_features = config.num_features
+    if num_features is not None and num_features > dataset.num_features:
+        num_features = None  # the data has fewer features than the principal components asked for
+    preprocessing = data.Preprocessing.fit(
+        train_set.features, num_components=num_features, scaling=config.scaling
+    )
+    model = build_model(config, preprocessing.num_components, dataset.num_classes)
+    raw = np.concatenate([train_set.features, test_set.features])
+    targets = np.concatenate([train_set.targets, test_set.targets])
+    if model.task == "regression":
+        # In units of the training part's spread, so that learning rates mean the same for all data.
+        targets = (targets - train_set.targets.mean()) / (train_set.targets.std() or 1.0)
+    features = jax.jit(model.encode)(jnp.asarray(preprocessing.transform(raw), model.dtype))
+    return Prepared(
+        config=config,
+        dataset=dataset,
+        train_set=train_set,
+        test_set=test_set,
+        preprocessing=preprocessing,
+        model=model,
+        executor=make_executor(config),
+        method=gradient_method(config),
+        features=np.asarray(features),
+        targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
+    )
+
+
+def gradient_method(config: TrainingConfig) -> GradientMethod:
+    """The gradient method that a configuration names.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        The method.
+
+    Example:
+        >>> gradient_method(TrainingConfig(gradient_method="parameter_shift")).init(None)
+        ()
+    """
+    match config.gradient_method:
+        case "adjoint":
+            return gradients.adjoint()
+        case "parameter_shift":
+            return gradients.parameter_shift()
+        case "frozen":
+            return gradients.frozen()
+        case _:
+            return gradients.spsa(
+                config.perturbation,
+                num_directions=config.num_directions,
+                subsample_size=config.gradient_subsample_size,
+            )
+
+
+def make_executor(config: TrainingConfig) -> Executor:
+    """The executor that a configuration names, without the grouping of circuits into jobs.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        The executor.
+
+    Raises:
+        ArgumentError: if there is no such executor.
+    """
+    if config.executor not in EXECUTORS:
+        raise unknown_name("executor", config.executor, EXECUTORS)
+    return Simulator(engine=config.engine, shots=config.shots_per_circuit, dtype=config.dtype)
+
+
+def dispatched(config: TrainingConfig, executor: Executor) -> Executor:
+    """The executor with circuits sent as a configuration says: together, one by one, or so many at a time."""
+    # The method called `spsa` is the one that sends its circuits one by one.
+    batching = config.enable_circuit_batching and config.gradient_method != "spsa"
+    if batching and config.max_parallel_circuits is None:
+        return executor
+    return Dispatch(executor, batching, config.max_parallel_circuits)

@@ -1,0 +1,182 @@
+"""A training run and its record in the store: the one edge where effects happen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from qjax.errors import StoreError
+from qjax.gradients import Params
+from qjax.store import RunStore, describe_environment
+from qjax.train.checkpoint import state_from_bytes
+from qjax.train.config import TrainingConfig
+from qjax.train.loop import StepTimeoutError, run_loop
+from qjax.train.observers import Observer, SplitEvaluation
+from qjax.train.optimizers import make_optimizer
+from qjax.train.prepare import Prepared, dispatched, prepare
+from qjax.train.recording import Recorder, restore_tally
+from qjax.train.result import Result, Tally, summary
+from qjax.train.step import TrainState, init_state, make_step
+
+
+def train(
+    config: TrainingConfig,
+    *,
+    store: RunStore | None = None,
+    resume: str | None = None,
+    name: str = "train",
+    observers: Sequence[Observer] = (),
+    prepared: Prepared | None = None,
+) -> Result:
+    """Trains a model and records the run.
+
+    Args:
+        config: the configuration.
+        store: where to record it; None to record nothing.
+        resume: id of a run of the store to go on with; `config` must be its configuration.
+        name: name of the run in the store.
+        observers: called after every chunk, after the store.
+        prepared: what `prepare(config)` gave, where it was called already.
+
+    Returns:
+        The result; the same for an unbroken run and for one that was resumed.
+
+    Raises:
+        QjaxError: if data, configuration or store cannot work, or training diverges.
+
+    Example:
+        >>> config = TrainingConfig(dataset="rings", num_samples=50, num_features=2, num_qubits=2)
+        >>> train(config).gradient_circuits
+        200
+    """
+    started = time.perf_counter()
+    prepared = prepared or prepare(config)
+    if store is None:
+        return _run(prepared, initial_state(prepared), Tally(), observers, started)
+    if resume is None:
+        run = store.create_run(
+            config.to_mapping(),
+            prepared.model.circuit.to_json(),
+            prepared.model.circuit.content_hash,
+            {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
+            name,
+        )
+        state, tally = initial_state(prepared), Tally(run)
+    else:
+        run = resume
+        state, tally = _resumed(store, run, prepared)
+    try:
+        result = _run(
+            prepared, state, tally, [Recorder(store, run, prepared.model.task), *observers], started
+        )
+    except (KeyboardInterrupt, StepTimeoutError):
+        store.finish_run(run, "interrupted", {})
+        raise
+    except BaseException as error:
+        store.finish_run(run, "failed", {"error": str(error)})
+        raise
+    store.finish_run(run, "finished", summary(result, prepared.model.task))
+    return result
+
+
+def initial_state(prepared: Prepared) -> TrainState:
+    """The state before the first step: a pure function of the configuration."""
+    init_key, train_key, _ = _keys(prepared.config)
+    params = prepared.model.init(init_key)
+    optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
+    return init_state(params, prepared.method, optimizer, train_key)
+
+
+def _keys(config: TrainingConfig) -> Array:
+    """Keys for the initial parameters, for the steps and for evaluations."""
+    return jax.random.split(jax.random.key(config.seed), 3)
+
+
+def _run(
+    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], started: float
+) -> Result:
+    config, model = prepared.config, prepared.model
+    with prepared.loader() as loader:
+        step = make_step(
+            model.objective(dispatched(config, prepared.executor)),
+            prepared.method,
+            make_optimizer(config, loader.num_steps),
+            model.measured_score,
+        )
+        every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
+        preparing = time.perf_counter() - started
+        times = run_loop(
+            step,
+            state,
+            loader,
+            [tally, *observers],
+            evaluate=_evaluation(prepared),
+            evaluate_every=every,
+            timeout=config.batch_submission_timeout,
+        )
+    return tally.result(times.steps, preparing + times.compile)
+
+
+def _evaluation(prepared: Prepared) -> Callable[[TrainState], tuple[SplitEvaluation, ...]]:
+    """Evaluates both parts of the data with one compiled call."""
+    model, executor = prepared.model, prepared.executor
+    features, targets = jnp.asarray(prepared.features), jnp.asarray(prepared.targets)
+    in_train = np.arange(len(targets)) < prepared.num_train
+    sizes = {"train": prepared.num_train, "test": len(targets) - prepared.num_train}
+    weights = {"train": in_train.astype(model.dtype), "test": (~in_train).astype(model.dtype)}
+    _, _, evaluation_key = _keys(prepared.config)
+
+    @jax.jit
+    def evaluate(params: Params, step: Array) -> tuple[dict[str, tuple[Array, Array]], Array]:
+        key = jax.random.fold_in(evaluation_key, step)
+        result = executor.expectations(
+            model.circuit, params.circuit[None], features, model.observables, key=key
+        )
+        predictions = model.head.apply(params.head, result.mean[0])
+        by_split = {
+            split: (model.loss(predictions, targets, part), model.score(predictions, targets, part))
+            for split, part in weights.items()
+        }
+        return by_split, result.circuits
+
+    def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
+        by_split, circuits = evaluate(state.params, state.step)
+        per_sample = int(circuits) // len(targets)
+        return tuple(
+            SplitEvaluation(split, float(loss), float(score), per_sample * sizes[split])
+            for split, (loss, score) in by_split.items()
+        )
+
+    return evaluation
+
+
+def _describe_data(prepared: Prepared) -> dict[str, Any]:
+    return {
+        "name": prepared.dataset.name,
+        "content_hash": prepared.dataset.content_hash,
+        "train_samples": prepared.num_train,
+        "test_samples": prepared.test_set.num_samples,
+    }
+
+
+def _resumed(store: RunStore, run: str, prepared: Prepared) -> tuple[TrainState, Tally]:
+    """The state to go on from and what was counted until then."""
+    record = store.run(run)
+    recorded = record.environment.get("dataset", {}).get("content_hash")
+    if recorded != prepared.dataset.content_hash:
+        raise StoreError(
+            f"Run {run} was trained on other data than `{prepared.dataset.name}` holds now, so going on "
+            "would mix the two. Restore the data, or train anew."
+        )
+    state, tally = initial_state(prepared), Tally(run)
+    checkpoint = store.resume_run(run)
+    if checkpoint is not None:
+        state = state_from_bytes(state, checkpoint.payload)
+        restore_tally(tally, store)
+    return state, tally
