@@ -10,8 +10,9 @@ import numpy as np
 
 from qjax.errors import ArgumentError
 
+_MAX_LENGTH = 100
 _SHORT = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 80
+_SHORT.maxstring = _SHORT.maxother = 80
 
 
 def shown(value: Any) -> str:
@@ -27,7 +28,8 @@ def shown(value: Any) -> str:
         >>> shown(np.eye(2))
         'array([[1., 0.], [0., 1.]])'
     """
-    return " ".join(_SHORT.repr(value).split())
+    text = " ".join(_SHORT.repr(value).split())
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 4]} ..."
 
 
 def as_integer(value: Any) -> int | None:

@@ -126,7 +126,7 @@ def _check_qubits(ops: Sequence[Op | Repeat], num_qubits: int) -> None:
         elif max(element.qubits) >= num_qubits:
             raise ArgumentError(
                 "ops",
-                f"act on qubits 0 to {num_qubits - 1}",
+                f"act on qubits 0 to {shown(num_qubits - 1)}",
                 f"gate `{element.gate}` acts on {shown(element.qubits)}",
                 "Raise `num_qubits` or renumber the op.",
             )
@@ -146,7 +146,7 @@ def _index_range(ops: Sequence[Op | Repeat], kind: Literal["param", "feature"]) 
                 raise ArgumentError(
                     f"{kind}_stride",
                     f"keep every {kind} index at 0 or more",
-                    f"iteration {element.times - 1} reaches index {body[0] + shift}",
+                    f"the last iteration reaches index {shown(body[0] + shift)}",
                     "Start the body at a higher index.",
                 )
             reached += [*body, body[0] + shift, body[1] + shift]
@@ -159,6 +159,6 @@ def _length(name: str, declared: int | None, used: tuple[int, int] | None) -> in
         return count
     length = integer(name, declared, 0, "Leave it out to take what the operations use.")
     if length < count:
-        but = f"it is {length}, and an op uses index {count - 1}"
-        raise ArgumentError(name, f"be {count} or more", but, f"Raise `{name}` or leave it out.")
+        but = f"it is {shown(length)}, and an op uses index {shown(count - 1)}"
+        raise ArgumentError(name, f"be {shown(count)} or more", but, f"Raise `{name}` or leave it out.")
     return length

@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qjax.angle import Angle
+from qjax.checks import shown
 from qjax.errors import ArgumentError
 from qjax.op import Op
 from qjax.repeat import Repeat
@@ -60,7 +61,7 @@ def fields_from_json(value: Any) -> dict[str, Any]:
     try:
         _check_keys(value, "the circuit", {"format", *_COUNTS, "ops"})
         if value["format"] != FORMAT:
-            raise _UnreadableError(f"its format is {value['format']!r}")
+            raise _UnreadableError(f"its format is {shown(value['format'])}")
         counts = {name: value[name] for name in _COUNTS}
         for name, count in counts.items():
             if count is None:
@@ -141,7 +142,7 @@ def _check_keys(
     if missing := sorted(required - value.keys(), key=str):
         raise _UnreadableError(f"{what} lacks `{missing[0]}`")
     if unknown := sorted(value.keys() - required - optional, key=str):
-        raise _UnreadableError(f"{what} has the unknown key {unknown[0]!r}")
+        raise _UnreadableError(f"{what} has the unknown key {shown(unknown[0])}")
 
 
 def _items(value: Any, what: str, length: int | None = None) -> list[Any]:

@@ -131,8 +131,8 @@ class Op:
 
 def _qubits(row: gates.Gate, qubits: Any) -> tuple[int, ...]:
     if isinstance(qubits, int | np.integer):
-        cure = f"Write `({int(qubits)},)`."
-        raise ArgumentError("qubits", "be a tuple", f"it is the number {int(qubits)}", cure)
+        number = shown(int(qubits))
+        raise ArgumentError("qubits", "be a tuple", f"it is the number {number}", f"Write `({number},)`.")
     if not isinstance(qubits, Iterable):
         raise ArgumentError("qubits", "be a tuple of integers", f"it is {shown(qubits)}", "Write `(0, 1)`.")
     values = tuple(_qubit(qubit) for qubit in qubits)

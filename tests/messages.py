@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from qjax.errors import ArgumentError
 
@@ -16,3 +19,10 @@ def check_message(error: ArgumentError, argument: str | None = None) -> None:
     if argument is not None:
         assert error.argument == argument, message
         assert f"`{argument}`" in message
+
+
+def faults(
+    argument: str, make: Callable[[Any], object], *values: Any
+) -> list[tuple[str, Callable[[], object]]]:
+    """Calls that must fail with a message about an argument: one for each value, whatever its type."""
+    return [(argument, partial(make, value)) for value in values]

@@ -7,8 +7,10 @@ import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from qjax import Angle, Circuit, Op, Repeat, Simulator, gates
 from qjax.errors import ArgumentError
 from tests.circuits import circuits, random_unitary
-from tests.messages import check_message
+from tests.messages import check_message, faults
 
 
 def through_json(circuit: Circuit) -> Circuit:
@@ -106,7 +108,7 @@ def test_content_hash_separates_circuits(one, other):
 
 def changes(circuit: Circuit, index: int):
     """Circuits that differ from one in a single respect, at one op."""
-    ops = list(circuit.ops)
+    ops = list(circuit.unrolled())
     op = ops[index]
     yield replace(circuit, num_qubits=circuit.num_qubits + 1)
     yield replace(circuit, num_params=circuit.num_params + 1)
@@ -205,7 +207,7 @@ def test_inverse_undoes(circuit, seed):
     rng = np.random.default_rng(seed)
     params, features = rng.normal(size=(1, circuit.num_params)), rng.normal(size=(1, circuit.num_features))
     both = replace(circuit, ops=circuit.ops + circuit.inverse().ops)
-    state = Simulator().statevector(both, params, features)[0, 0]
+    state = Simulator().statevector(both, jnp.asarray(params), jnp.asarray(features))[0, 0]
     np.testing.assert_allclose(state, np.eye(2**circuit.num_qubits)[0], atol=2e-5)
 
 
@@ -237,10 +239,11 @@ def test_nearly_unitary_matrices_can_be_inverted():
 )
 @settings(deadline=None)
 def test_numbers_of_numpy_and_python_make_equal_circuits(integer, real):
-    def make(integer, real):
+    def make(integer: Any, real: Any) -> Circuit:
         angle = Angle(param=integer(1), feature=integer(2), scale=real(0.5), offset=real(-0.25))
-        body = (Op("ry", [integer(0)], angle), Op("rz", np.array([1]), real(1.5)))
-        return Circuit(integer(2), [Repeat(list(body), integer(3), integer(2))], num_params=integer(9))
+        indices: Any = np.array([1])
+        body: Any = [Op("ry", [integer(0)], angle), Op("rz", indices, real(1.5))]
+        return Circuit(integer(2), [Repeat(body, integer(3), integer(2))], num_params=integer(9))
 
     assert make(integer, real) == make(int, float)
     assert through_json(make(integer, real)) == make(int, float)
@@ -362,71 +365,52 @@ def test_faults_are_found_without_unrolling():
 
 H = Op("h", (0,))
 RY = Op("ry", (0,), Angle(param=0))
-IDENTITY = [[1, 0], [0, 1]]
+RX = Op("rx", (0,), Angle(feature=4))
 NAN, INF = float("nan"), float("inf")
 
 FAULTS = [
-    *[("param", lambda v=v: Angle(param=v)) for v in (-1, 1.0, "0", True, np.float64(1), [0])],
-    *[("feature", lambda v=v: Angle(feature=v)) for v in (-3, 0.5, "x", False)],
-    *[("scale", lambda v=v: Angle(param=0, scale=v)) for v in (NAN, INF, "1", 1j, np.complex128(1), None)],
-    *[
-        ("offset", lambda v=v: Angle(offset=v))
-        for v in (NAN, -INF, 10**400, True, np.zeros(2), np.zeros((2, 2)))
-    ],
-    ("param", lambda: Angle(param=0).shifted(-1, 0)),
-    *[("gate", lambda v=v: Op(v, (0,))) for v in ("hadamard", "H", "", None, 7, "h\nx", ["h"])],
-    *[
-        ("qubits", lambda v=v: Op("h", v))
-        for v in (0, None, (), (0, 1), (-1,), (0.0,), "0", (True,), ((0,),), np.int64(1))
-    ],
-    *[("qubits", lambda v=v: Op("cx", v)) for v in ((0, 0), (0,), (0, 1, 2), {0: 1, 1.5: 2})],
-    ("qubits", lambda: Op("pauli_rotation", (), 0.3, pauli="")),
-    ("qubits", lambda: Op("unitary", range(5), matrix=np.eye(32))),
-    *[
-        ("angles", lambda v=v: Op("rx", (0,), v))
-        for v in ((), (1, 2), "0.3", None, NAN, 1j, np.zeros(1), [[0.3]])
-    ],
-    *[("angles", lambda v=v: Op("u3", (0,), v)) for v in (0.3, (1, 2), (1, 2, "3"), (1, 2, INF))],
-    ("angles", lambda: Op("h", (0,), 0.3)),
-    *[("angles", lambda v=v: RY.with_angles(v)) for v in ((), (1.0, 2.0), "a")],
-    *[
-        ("pauli", lambda v=v: Op("pauli_rotation", (0, 1), 0.3, pauli=v))
-        for v in (None, "X", "XYZ", "XI", "xy", 5, ["X", "Y"])
-    ],
-    ("pauli", lambda: Op("rx", (0,), 0.3, pauli="X")),
-    *[
-        ("matrix", lambda v=v: Op("unitary", (0,), matrix=v))
-        for v in (
-            None,
-            1,
-            "X",
-            [[1, 0]],
-            [[1, 0], [0]],
-            np.eye(4),
-            np.eye(3),
-            2 * np.eye(2),
-            np.full((2, 2), NAN),
-            np.full((2, 2), INF),
-            [["a", "b"], ["c", "d"]],
-            [[10**400, 0], [0, 1]],
-            np.full((2, 2), 1e200),
-            (1 + 1e-6) * np.eye(2),
-        )
-    ],
-    ("matrix", lambda: Op("h", (0,), matrix=IDENTITY)),
-    *[("body", lambda v=v: Repeat(v, 2)) for v in (H, None, 3, "h", (H, "h"), (H, [RY]))],
-    *[("times", lambda v=v: Repeat((H,), v)) for v in (0, -1, 1.0, "2", None, True)],
-    *[("param_stride", lambda v=v: Repeat((H,), 2, v)) for v in (0.5, "1", None)],
-    *[("feature_stride", lambda v=v: Repeat((H,), 2, 0, v)) for v in (1.0, False)],
-    *[("num_qubits", lambda v=v: Circuit(v)) for v in (0, -1, 1.0, "1", None, True)],
-    *[("ops", lambda v=v: Circuit(1, v)) for v in (H, None, 3, "h", (H, "h"), [H, [RY]], (Op("h", (1,)),))],
-    ("ops", lambda: Circuit(2, (Repeat((H, Repeat((Op("cx", (0, 2)),), 2)), 2),))),
-    *[("num_params", lambda v=v: Circuit(1, (RY,), v)) for v in (0, -1, 1.0, "1", True)],
-    *[("num_features", lambda v=v: Circuit(1, (RY,), num_features=v)) for v in (-1, 0.0, "0")],
-    ("num_features", lambda: Circuit(1, (Op("rx", (0,), Angle(feature=4)),), num_features=4)),
-    ("num_params", lambda: Circuit(1, (Repeat((RY,), 3, 2),), num_params=4)),
-    ("param_stride", lambda: Circuit(1, (Repeat((RY,), 2, -1),))),
-    ("feature_stride", lambda: Circuit(1, (Repeat((Op("rx", (0,), Angle(feature=1)),), 3, 0, -1),))),
+    *faults("param", lambda v: Angle(param=v), -1, 1.0, "0", True, np.float64(1), [0]),
+    *faults("param", lambda v: Angle(param=0).shifted(v, 0), -1),
+    *faults("feature", lambda v: Angle(feature=v), -3, 0.5, "x", False),
+    *faults("scale", lambda v: Angle(param=0, scale=v), NAN, INF, "1", 1j, np.complex128(1), None),
+    *faults("offset", lambda v: Angle(offset=v), NAN, -INF, 10**400, True, np.zeros(2), np.zeros((2, 2))),
+    *faults("gate", lambda v: Op(v, (0,)), "hadamard", "H", "", None, 7, "h\nx", ["h"]),
+    *faults(
+        "qubits", lambda v: Op("h", v), 0, None, (), (0, 1), (-1,), (0.0,), "0", (True,), ((0,),), np.int64(1)
+    ),
+    *faults("qubits", lambda v: Op("cx", v), (0, 0), (0,), (0, 1, 2), {0: 1, 1.5: 2}),
+    *faults("qubits", lambda v: Op("pauli_rotation", v, 0.3, pauli=""), ()),
+    *faults("qubits", lambda v: Op("unitary", v, matrix=np.eye(32)), range(5)),
+    *faults("angles", lambda v: Op("rx", (0,), v), (), (1, 2), "0.3", None, NAN, 1j, np.zeros(1), [[0.3]]),
+    *faults("angles", lambda v: Op("u3", (0,), v), 0.3, (1, 2), (1, 2, "3"), (1, 2, INF)),
+    *faults("angles", lambda v: Op("h", (0,), v), 0.3),
+    *faults("angles", lambda v: RY.with_angles(v), (), (1.0, 2.0), "a"),
+    *faults(
+        "pauli",
+        lambda v: Op("pauli_rotation", (0, 1), 0.3, pauli=v),
+        *(None, "X", "XYZ", "XI", "xy", 5, ["X", "Y"]),
+    ),
+    *faults("pauli", lambda v: Op("rx", (0,), 0.3, pauli=v), "X"),
+    *faults(
+        "matrix",
+        lambda v: Op("unitary", (0,), matrix=v),
+        *(None, 1, "X", [[1, 0]], [[1, 0], [0]], np.eye(4), np.eye(3), [["a", "b"], ["c", "d"]]),
+        *(2 * np.eye(2), (1 + 1e-6) * np.eye(2), [[10**400, 0], [0, 1]]),
+        *(np.full((2, 2), value) for value in (NAN, INF, 1e200)),
+    ),
+    *faults("matrix", lambda v: Op("h", (0,), matrix=v), [[1, 0], [0, 1]]),
+    *faults("body", lambda v: Repeat(v, 2), H, None, 3, "h", (H, "h"), (H, [RY])),
+    *faults("times", lambda v: Repeat((H,), v), 0, -1, 1.0, "2", None, True),
+    *faults("param_stride", lambda v: Repeat((H,), 2, v), 0.5, "1", None),
+    *faults("param_stride", lambda v: Circuit(1, (Repeat((RY,), 2, v),)), -1),
+    *faults("feature_stride", lambda v: Repeat((H,), 2, 0, v), 1.0, False),
+    *faults("feature_stride", lambda v: Circuit(1, (Repeat((RX,), 6, 0, v),)), -1),
+    *faults("num_qubits", lambda v: Circuit(v), 0, -1, 1.0, "1", None, True),
+    *faults("ops", lambda v: Circuit(1, v), H, None, 3, "h", (H, "h"), [H, [RY]], (Op("h", (1,)),)),
+    *faults("ops", lambda v: Circuit(2, (Repeat((H, Repeat((v,), 2)), 2),)), Op("cx", (0, 2))),
+    *faults("num_params", lambda v: Circuit(1, (RY,), v), 0, -1, 1.0, "1", True),
+    *faults("num_params", lambda v: Circuit(1, (Repeat((RY,), 3, 2),), num_params=v), 4),
+    *faults("num_features", lambda v: Circuit(1, (RX,), num_features=v), -1, 0.0, "0", 4),
 ]
 
 

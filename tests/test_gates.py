@@ -1,6 +1,7 @@
 """Laws of the gate table, and its agreement with Cirq, Qiskit and PennyLane."""
 
 import itertools
+from typing import Any
 
 import cirq
 import jax
@@ -33,9 +34,10 @@ every_angle = pytest.mark.parametrize(
 
 
 def matrix(row: gates.Gate, angles) -> np.ndarray:
+    if not callable(row.matrix):
+        return np.asarray(row.matrix)
     with jax.enable_x64(True):
-        result = row.matrix(*map(jnp.float64, angles[: row.num_angles])) if row.num_angles else row.matrix
-        return np.asarray(result)
+        return np.asarray(row.matrix(*map(jnp.float64, angles[: row.num_angles])))
 
 
 @every_gate
@@ -126,7 +128,7 @@ def test_single_precision_stays_single(row, angles):
 
 
 def op_of(row: gates.Gate, angles) -> Op:
-    return Op(row.name, range(row.num_qubits), tuple(angles[: row.num_angles]))
+    return Op(row.name, range(row.num_qubits or 0), tuple(angles[: row.num_angles]))
 
 
 @every_gate
@@ -177,7 +179,7 @@ def qiskit_matrix(gate, num_qubits: int) -> np.ndarray:
     circuit = QuantumCircuit(num_qubits)
     # Qiskit's qubit 0 is the least significant bit, so the first qubit is its last.
     circuit.append(gate, range(num_qubits)[::-1])
-    return Operator(circuit).data
+    return np.asarray(Operator(circuit).data)
 
 
 @every_gate
@@ -228,7 +230,8 @@ PENNYLANE = {
 @settings(max_examples=5, deadline=None)
 def test_agrees_with_pennylane(row, angles):
     wires = list(range(row.num_qubits))
-    expected = qml.matrix(PENNYLANE[row.name](*angles[: row.num_angles], wires=wires), wire_order=wires)
+    operation = PENNYLANE[row.name](*angles[: row.num_angles], wires=wires)
+    expected = np.asarray(qml.matrix(operation, wire_order=wires))
     np.testing.assert_allclose(matrix(row, angles), expected, atol=1e-13)
 
 
@@ -236,11 +239,10 @@ def simulated_matrix(op: Op, num_qubits: int) -> np.ndarray:
     """The matrix that the simulator applies for an op: one column for each basis state."""
     # U3(pi b, 0, pi) takes |0> to |b> without a phase.
     prepare = [Op("u3", (q,), (Angle(feature=q, scale=np.pi), 0.0, np.pi)) for q in range(num_qubits)]
-    basis = np.array(list(itertools.product([0.0, 1.0], repeat=num_qubits)))
+    circuit = Circuit(num_qubits, (*prepare, op))
     with jax.enable_x64(True):
-        simulator = Simulator(dtype="complex128")
-        circuit = Circuit(num_qubits, (*prepare, op))
-        return np.asarray(simulator.statevector(circuit, np.zeros((1, 0)), basis))[0].T
+        basis = jnp.array(list(itertools.product([0.0, 1.0], repeat=num_qubits)))
+        return np.asarray(Simulator(dtype="complex128").statevector(circuit, jnp.zeros((1, 0)), basis))[0].T
 
 
 @given(st.text("XYZ", min_size=1, max_size=3), st.floats(-7.0, 7.0))
@@ -252,7 +254,7 @@ def test_pauli_rotation_agrees_with_qiskit_and_pennylane(pauli, theta):
     expected = expm(-0.5j * theta * Pauli(pauli).to_matrix())
     np.testing.assert_allclose(found, expected, atol=1e-12)
     rotation = qml.PauliRot(theta, pauli, wires=list(range(size)))
-    np.testing.assert_allclose(found, qml.matrix(rotation), atol=1e-12)
+    np.testing.assert_allclose(found, np.asarray(qml.matrix(rotation)), atol=1e-12)
 
 
 @given(st.integers(1, 3), st.integers(0, 2**32 - 1))
@@ -267,12 +269,11 @@ def test_every_gate_has_its_oracles():
 
 
 def test_table_is_read_only():
+    table: Any = gates.GATES
     with pytest.raises(TypeError):
-        gates.GATES["h"] = gates.GATES["x"]
+        table["h"] = table["x"]
     for row in FIXED:
-        if not row.num_angles:
-            with pytest.raises(ValueError, match="read-only"):
-                row.matrix[0, 0] = 2.0
+        assert callable(row.matrix) or not np.asarray(row.matrix).flags.writeable
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from functools import lru_cache
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
+from jax.typing import ArrayLike
 
 from qjax.ansatz.protocol import Encoding, check_features, real_features
 from qjax.circuit import Angle, Op, Repeat
@@ -29,12 +30,12 @@ class AmplitudeEncoding:
         """One angle for each node of a binary tree over the basis states."""
         return 2**num_qubits - 1
 
-    def encode(self, features: Array, num_qubits: int) -> Array:
+    def encode(self, features: ArrayLike, num_qubits: int) -> Array:
         """The angles of the rotations `[..., 2**n - 1]`, radians."""
-        features = real_features(features)
-        num_features = check_features(self, features.shape[-1], num_qubits)
-        padding = [(0, 0)] * (features.ndim - 1) + [(0, 2**num_qubits - num_features)]
-        tree = _tree_angles(jnp.pad(features, padding), num_qubits)
+        array = real_features(features)
+        num_features = check_features(self, array.shape[-1], num_qubits)
+        padding = [(0, 0)] * (array.ndim - 1) + [(0, 2**num_qubits - num_features)]
+        tree = _tree_angles(jnp.pad(array, padding), num_qubits)
         levels = [_signed_sums(angles)[..., _masks(level)] / 2**level for level, angles in enumerate(tree)]
         return jnp.concatenate(levels, axis=-1)
 
@@ -55,7 +56,7 @@ def amplitude() -> Encoding:
     Up to 2**n real features of either sign; fewer are padded with zeros. Qubit by qubit, a rotation about y
     divides the norm of each half of a subvector: by `2 atan2(|right|, |left|)`, on the last qubit with the
     signs of the two entries. A rotation that k qubits control is 2**k plain rotations with cx between them,
-    whose angles are a linear map of its own, computed in `encode`.
+    whose angles depend linearly on those of the controlled one; `encode` computes them.
 
     A subvector of zeros has no direction and takes the angle 0, so a vector of zeros prepares |0...0>. The
     gradient is zero there and finite everywhere.
@@ -75,21 +76,31 @@ def amplitude() -> Encoding:
 
 def _tree_angles(vector: Array, num_qubits: int) -> list[Array]:
     """For each qubit the angles `[..., 2**qubit]` that divide the subvectors of `[..., 2**n]`."""
-    # Angles do not change with the vector's length, so neither the values nor the gradient see the divisor;
-    # the squares of very small or large numbers would leave the range of floats.
-    largest = lax.stop_gradient(jnp.max(jnp.abs(vector), axis=-1, keepdims=True))
-    halves = vector / jnp.where(largest > 0, largest, 1)
+    halves = vector / _length_scale(jnp.max(jnp.abs(vector), axis=-1, keepdims=True))
     angles: list[Array] = []
     squares = halves**2
     for _ in range(num_qubits):
         left, right = halves[..., 0::2], halves[..., 1::2]
-        empty = (left == 0) & (right == 0)
-        angle = 2 * jnp.arctan2(jnp.where(empty, 0, right), jnp.where(empty, 1, left))
-        angles.append(angle)
+        angles.append(2 * _direction(left, right))
         squares = squares[..., 0::2] + squares[..., 1::2]
         positive = squares > 0
         halves = jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), 0)
     return angles[::-1]
+
+
+def _direction(left: Array, right: Array) -> Array:
+    """The angle of the points (left, right), zero at the origin, with a finite gradient."""
+    empty = (left == 0) & (right == 0)
+    scale = _length_scale(jnp.maximum(jnp.abs(left), jnp.abs(right)))
+    return jnp.arctan2(jnp.where(empty, 0, right) / scale, jnp.where(empty, 1, left) / scale)
+
+
+def _length_scale(lengths: Array) -> Array:
+    """A divisor that brings lengths to one, so that their squares stay in the range of floats.
+
+    Angles do not change with lengths, so neither their values nor their gradients depend on the divisor.
+    """
+    return lax.stop_gradient(jnp.where(lengths > 0, lengths, 1))
 
 
 def _signed_sums(angles: Array) -> Array:
@@ -133,4 +144,5 @@ def _masks(level: int) -> np.ndarray:
             mask ^= 1 << (level - 1 - op.qubits[0])
         else:
             masks.append(mask)
-    return np.array(masks)
+    # JAX keeps a cached array's canonical type: one that every precision shares stays right in all.
+    return np.array(masks, np.int32)

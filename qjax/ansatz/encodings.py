@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from qjax.ansatz.checks import ROTATIONS, check_count, check_name
 from qjax.ansatz.protocol import Encoding, check_features, real_features
@@ -33,7 +34,7 @@ class AngleEncoding:
         """One for each qubit."""
         return num_qubits
 
-    def encode(self, features: Array, num_qubits: int) -> Array:
+    def encode(self, features: ArrayLike, num_qubits: int) -> Array:
         """The features `[..., F]`, repeated cyclically to `[..., n]`."""
         return _one_per_qubit(self, features, num_qubits)
 
@@ -72,7 +73,7 @@ class IQPEncoding:
         """One for each qubit and one for each pair of the topology."""
         return num_qubits + len(edges(self.topology, num_qubits))
 
-    def encode(self, features: Array, num_qubits: int) -> Array:
+    def encode(self, features: ArrayLike, num_qubits: int) -> Array:
         """The features `[..., n]`, repeated cyclically, and then their products for each pair."""
         single = _one_per_qubit(self, features, num_qubits)
         pairs = np.array(edges(self.topology, num_qubits), int).reshape(-1, 2)
@@ -104,11 +105,11 @@ class IdentityEncoding:
         """As many as were declared."""
         return self.num_features
 
-    def encode(self, features: Array, num_qubits: int) -> Array:
+    def encode(self, features: ArrayLike, num_qubits: int) -> Array:
         """The features themselves."""
-        features = real_features(features)
-        check_features(self, features.shape[-1], num_qubits)
-        return features
+        array = real_features(features)
+        check_features(self, array.shape[-1], num_qubits)
+        return array
 
     def ops(self, num_qubits: int) -> tuple[Op | Repeat, ...]:  # noqa: ARG002 -- part of the protocol
         """No gates: those of the layers use the features."""
@@ -204,7 +205,7 @@ def none() -> Encoding:
     return IdentityEncoding(0)
 
 
-def _one_per_qubit(encoding: Encoding, features: Array, num_qubits: int) -> Array:
-    features = real_features(features)
-    num_features = check_features(encoding, features.shape[-1], num_qubits)
-    return features[..., np.arange(num_qubits) % num_features]
+def _one_per_qubit(encoding: Encoding, features: ArrayLike, num_qubits: int) -> Array:
+    array = real_features(features)
+    num_features = check_features(encoding, array.shape[-1], num_qubits)
+    return array[..., np.arange(num_qubits) % num_features]

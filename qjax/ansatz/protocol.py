@@ -6,10 +6,11 @@ whatever runs circuits with per-sample angles runs every encoding, a simulator o
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from qjax.ansatz.checks import check_count
 from qjax.circuit import Op, Repeat
@@ -28,7 +29,7 @@ class Encoding(Protocol):
         """E, the number of encoded features: `num_features` of the circuit."""
         ...
 
-    def encode(self, features: Array, num_qubits: int) -> Array:
+    def encode(self, features: ArrayLike, num_qubits: int) -> Array:
         """Turns features into encoded features: pure, traceable and differentiable.
 
         Args:
@@ -97,7 +98,7 @@ def check_features(encoding: Encoding, num_features: int, num_qubits: int) -> in
     return num_features
 
 
-def real_features(features: Any) -> Array:
+def real_features(features: ArrayLike) -> Array:
     """Features as a floating-point array with at least one axis.
 
     Args:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jax import Array
+from jax.typing import ArrayLike
 
 from qjax.ansatz.amplitudes import amplitude
 from qjax.ansatz.checks import check_count, check_name
@@ -47,7 +48,7 @@ class BuiltAnsatz:
     encoding: Encoding
     num_features: int
 
-    def encode(self, features: Array) -> Array:
+    def encode(self, features: ArrayLike) -> Array:
         """Turns samples into the circuit's features: pure, traceable and differentiable.
 
         Args:
@@ -59,15 +60,15 @@ class BuiltAnsatz:
         Raises:
             ArgumentError: if there is another number of features.
         """
-        features = real_features(features)
-        if features.shape[-1] != self.num_features:
+        array = real_features(features)
+        if array.shape[-1] != self.num_features:
             raise ArgumentError(
                 "features",
                 f"have shape [..., {self.num_features}] for this ansatz",
-                f"its shape is {list(features.shape)}",
-                f"Build the ansatz with `num_features={features.shape[-1]}`.",
+                f"its shape is {list(array.shape)}",
+                f"Build the ansatz with `num_features={array.shape[-1]}`.",
             )
-        return self.encoding.encode(features, self.circuit.num_qubits)
+        return self.encoding.encode(array, self.circuit.num_qubits)
 
 
 def build(

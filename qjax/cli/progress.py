@@ -16,10 +16,12 @@ class LiveProgress:
     Args:
         console: where to show it.
         num_steps: steps of the whole run.
+        score: what the score is called.
     """
 
-    def __init__(self, console: Console, num_steps: int):
+    def __init__(self, console: Console, num_steps: int, score: str):
         self._console = console
+        self._score = score
         self._is_live = console.is_terminal
         self._progress = Progress(
             TextColumn("step"),
@@ -49,7 +51,7 @@ class LiveProgress:
         """Shows a chunk."""
         for evaluation in chunk.evaluations:
             if evaluation.split == "test":
-                self._test = f"  test accuracy {evaluation.score:.3f}"
+                self._test = f"  test {self._score} {evaluation.score:.3f}"
         text = f"loss {chunk.infos.loss[-1]:.4f}{self._test}"
         self._progress.update(self._task, completed=chunk.next_step, description=text)
         if not self._is_live and chunk.evaluations:

@@ -27,8 +27,9 @@ def list_runs(runs_directory: Path, json_output: bool) -> None:
         print(json.dumps([_to_json(record) for record in records]))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "name", "status", "steps", "dataset", "method", "loss", "test accuracy"):
-        table.add_column(heading)
+    for heading in ("run", "name", "status", "steps", "dataset", "method", "loss", "accuracy"):
+        # The id is what people copy; where the terminal is narrow, other columns give way.
+        table.add_column(heading, no_wrap=heading in ("run", "status"), overflow="fold")
     for record in records:
         results = record.summary or {}
         table.add_row(

@@ -72,7 +72,7 @@ def run_training(
         if not json_output:
             _print_header(console, prepared)
         try:
-            with LiveProgress(console, prepared.loader().num_steps) as progress:
+            with LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress:
                 result = train(
                     training,
                     store=store,
@@ -116,7 +116,7 @@ def _print_header(console: Console, prepared: Prepared) -> None:
 def _print_report(
     console: Console, prepared: Prepared, report: dict[str, Any], baselines: list[Baseline]
 ) -> None:
-    score = "R²" if prepared.model.task == "regression" else "accuracy"
+    score = _score_name(prepared)
     key = "r2" if prepared.model.task == "regression" else "accuracy"
     table = Table(box=None, pad_edge=False)
     for heading in ("", f"train {score}", f"test {score}"):
@@ -135,6 +135,10 @@ def _print_report(
     )
     if "plot" in report:
         console.print(f"plot: {report['plot']}", soft_wrap=True)
+
+
+def _score_name(prepared: Prepared) -> str:
+    return "R²" if prepared.model.task == "regression" else "accuracy"
 
 
 def _number(value: float | None) -> str:

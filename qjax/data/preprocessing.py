@@ -113,22 +113,24 @@ class Preprocessing:
         *,
         num_components: int | None = None,
         scaling: Scaling = "minmax",
-        feature_range: tuple[float, float] = (-math.pi / 2, math.pi / 2),
+        feature_range: tuple[float, float] = (0.0, math.pi),
         standardize: bool = True,
     ) -> Preprocessing:
         """Fit the map to features, which must be those of the training part only.
 
-        Features that do not vary become 0 and, under "minmax", the middle of the range.
+        Features that do not vary become 0 or, under "minmax" and "standard", the middle of the range.
 
         Args:
             features: shape [N, F].
             num_components: number of principal components K to keep. None, or F itself, keeps the
                 features as they are: no rotation is done.
             scaling: the last step. "minmax" maps the span of each output in the training part onto
-                `feature_range`, and clips what lies outside; "standard" divides each output by its
-                standard deviation; "none" leaves it as it is; "unit_norm" divides each sample by its
+                `feature_range`, and clips what lies outside; "standard" puts the mean of each output in
+                the middle of `feature_range` and two standard deviations at its ends, and clips
+                nothing; "none" leaves it as it is; "unit_norm" divides each sample by its
                 Euclidean norm, for amplitude encoding (a sample of zeros becomes 1, 0, ..., 0).
-            feature_range: smallest and largest angle for "minmax", in radians.
+            feature_range: smallest and largest angle, in radians. A rotation by x about y turns Z into
+                cos(x), which tells apart the angles between 0 and pi, and not x from -x.
             standardize: bring each feature to mean 0 and standard deviation 1 at first. Without it,
                 "none" and no principal components leave the features untouched, and "unit_norm" keeps
                 the direction of the raw sample.
@@ -176,7 +178,8 @@ class Preprocessing:
             factor = np.where(varies, (high - low) / np.where(varies, span, 1.0), 0.0)
         elif scaling == "standard":
             center, deviation = mean_and_deviation(z)
-            factor = 1.0 / np.where(deviation > rounding_error(z), deviation, 1.0)
+            varies = deviation > rounding_error(z)
+            factor = np.where(varies, (high - low) / 4 / np.where(varies, deviation, 1.0), 0.0)
         return cls(mean, scale, components, center, factor, scaling, (low, high))
 
     def transform(self, features: npt.ArrayLike) -> Array:
@@ -212,9 +215,11 @@ class Preprocessing:
             size = (np.abs(table) + np.abs(self.mean)) / self.scale
         if not np.isfinite(z).all():
             raise DataError("Some features are too large for this preprocessing. Check their unit.")
+        low, high = self.feature_range
         if self.scaling == "minmax":
-            low, high = self.feature_range
             return np.clip(z + (low + high) / 2, low, high)
+        if self.scaling == "standard":
+            return z + (low + high) / 2
         return unit_rows(z, size) if self.scaling == "unit_norm" else z
 
     def to_json(self) -> str:

@@ -26,13 +26,13 @@ class TrainingConfig:
         num_samples: samples drawn from the data (or made, for synthetic data); None for all.
         test_fraction: part of the samples kept for testing.
         num_features: features after principal component analysis; None to keep the data's own.
-        scaling: how features become angles: "minmax", "standard", "none" or "unit_norm".
+        scaling: how features become angles: "standard", "minmax", "none" or "unit_norm".
         num_qubits: qubits of the model.
         num_layers: layers of the ansatz.
         ansatz: a family of `qjax.ansatz`: "hardware_efficient", "data_reuploading", "strongly_entangling".
         rotations: rotation gates of each layer, such as ["ry", "rz"]; None, here and below, for the
             ansatz's own choice.
-        entangler: entangling gate, such as "cx".
+        entangler: entangling gate, such as "cx"; None means "cz" for "hardware_efficient".
         topology: which qubits it joins: "linear", "ring", "full" or "brick".
         encoding: "angle", "iqp", "amplitude" or "none".
         observables: Pauli strings to measure; None for Z on every qubit.
@@ -45,7 +45,7 @@ class TrainingConfig:
         num_directions: directions that SPSA averages.
         optimizer: name of any optimizer of optax that takes a learning rate.
         learning_rate: its learning rate; with `schedule="spall"` the gain a.
-        schedule: "constant", "cosine", "linear" or "spall".
+        schedule: "cosine", "linear" or "spall" decay, or "constant".
         epochs: passes over the training samples.
         batch_size: samples of a step.
         seed: decides split, initial parameters, order of samples, perturbations and shots.
@@ -77,7 +77,7 @@ class TrainingConfig:
     num_samples: int | None = None
     test_fraction: float = 0.2
     num_features: int | None = 8
-    scaling: Literal["minmax", "standard", "none", "unit_norm"] = "minmax"
+    scaling: Literal["minmax", "standard", "none", "unit_norm"] = "standard"
     num_qubits: int = 8
     num_layers: int = 2
     ansatz: str = "hardware_efficient"
@@ -93,8 +93,8 @@ class TrainingConfig:
     perturbation: float = 0.2
     num_directions: int = 1
     optimizer: str = "adam"
-    learning_rate: float = 0.03
-    schedule: Literal["constant", "cosine", "linear", "spall"] = "constant"
+    learning_rate: float = 0.05
+    schedule: Literal["constant", "cosine", "linear", "spall"] = "cosine"
     epochs: int = 5
     batch_size: int = 10
     seed: int = 0

@@ -20,6 +20,11 @@ from qjax.train.config import TrainingConfig
 from qjax.train.losses import Task, loss_function, score_function
 
 
+# Controlled Z commutes with Z: from small initial angles every output starts as a function of its own
+# feature, which trains far better than the parities that controlled X makes of them.
+_USUAL_OPTIONS: dict[str, dict[str, Any]] = {"hardware_efficient": {"entangler": "cz"}}
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A variational model, as pure functions of its parameters.
@@ -84,13 +89,14 @@ def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> 
         >>> build_model(TrainingConfig(num_qubits=2), num_features=2, num_classes=2).circuit.num_params
         8
     """
-    chosen = {
-        name: getattr(config, name)
-        for name in ("encoding", "rotations", "entangler", "topology")
-        if getattr(config, name) is not None
-    }
+    options = {name: getattr(config, name) for name in ("encoding", "rotations", "entangler", "topology")}
+    chosen = {name: value for name, value in options.items() if value is not None}
     built = ansatz.build(
-        config.ansatz, config.num_qubits, config.num_layers, num_features=num_features, **chosen
+        config.ansatz,
+        config.num_qubits,
+        config.num_layers,
+        num_features=num_features,
+        **{**_USUAL_OPTIONS.get(config.ansatz, {}), **chosen},
     )
     if config.observables is None:
         observables = tuple(PauliSum(f"Z{qubit}") for qubit in range(config.num_qubits))

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from qjax.store import Split
 from qjax.train.step import StepInfo, TrainState
 
 
@@ -21,7 +22,7 @@ class SplitEvaluation:
         circuits: circuits executed for it.
     """
 
-    split: str
+    split: Split
     loss: float
     score: float
     circuits: int

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import optax
-from jax import Array
 
 from qjax.errors import ArgumentError
 from qjax.train.config import TrainingConfig, unknown_name
 
 
-def spall(gain: float, *, stability: float, alpha: float = 0.602) -> Callable[[Array], Array]:
+def spall(gain: float, *, stability: float, alpha: float = 0.602) -> optax.Schedule:
     r"""Spall's step sizes for SPSA, `a_k = a / (A + k + 1)^alpha`.
 
     Args:
@@ -51,7 +53,7 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
         >>> isinstance(optimizer, optax.GradientTransformation)
         True
     """
-    constructor = getattr(optax, config.optimizer, None)
+    constructor: Any = getattr(optax, config.optimizer, None)
     if not callable(constructor) or "learning_rate" not in _parameters(constructor):
         raise unknown_name("optimizer", config.optimizer, sorted(_optimizers()))
     missing = [
@@ -68,10 +70,27 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
             f"`optax.{config.optimizer}` needs {', '.join(missing)}",
             "Use another one, such as adam or sgd.",
         )
-    return constructor(learning_rate=_schedule(config, num_steps))
+    optimizer: optax.GradientTransformation = constructor(learning_rate=_schedule(config, num_steps))
+    try:
+        _probe(optimizer)
+    except TypeError as error:
+        raise ArgumentError(
+            "optimizer",
+            "need no more than gradients and the loss",
+            f"`optax.{config.optimizer}` asks for more ({error})",
+            "Use another one, such as adam or sgd.",
+        ) from None
+    return optimizer
 
 
-def _schedule(config: TrainingConfig, num_steps: int) -> float | Callable[[Array], Array]:
+def _probe(optimizer: optax.GradientTransformation) -> None:
+    """Traces one update: a line search, which evaluates the loss by itself, fails here and not in the run."""
+    params = jax.ShapeDtypeStruct((1,), jnp.float32)
+    update = optax.with_extra_args_support(optimizer).update
+    jax.eval_shape(lambda p: update(p, optimizer.init(p), p, value=p[0]), params)
+
+
+def _schedule(config: TrainingConfig, num_steps: int) -> optax.ScalarOrSchedule:
     match config.schedule:
         case "cosine":
             return optax.cosine_decay_schedule(config.learning_rate, num_steps)

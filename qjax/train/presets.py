@@ -33,6 +33,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "observables": ["Z7"],
         "head": "none",
         "loss": "squared_error",
+        "schedule": "constant",
         "gradient_method": "parameter_shift",
         "epochs": 5,
         "batch_size": 10,

@@ -28,16 +28,16 @@ class Recorder:
     def on_chunk(self, chunk: Chunk) -> None:
         """Writes a chunk."""
         steps = np.arange(chunk.first_step, chunk.next_step)
-        infos = chunk.infos
+        columns = {name: np.asarray(values) for name, values in chunk.infos._asdict().items()}
         metrics = StepMetrics(
             step=steps,
             epoch=steps // chunk.steps_per_epoch,
             batch=steps % chunk.steps_per_epoch,
-            loss=infos.loss,
-            gradient_norm=infos.gradient_norm,
-            accuracy=infos.score if self._has_accuracy else np.full(len(steps), np.nan),
-            n_circuits=infos.circuits,
-            n_jobs=infos.jobs,
+            loss=columns["loss"],
+            gradient_norm=columns["gradient_norm"],
+            accuracy=columns["score"] if self._has_accuracy else np.full(len(steps), np.nan),
+            n_circuits=columns["circuits"],
+            n_jobs=columns["jobs"],
             circuit_time_ms=np.full(len(steps), 1e3 * chunk.seconds / len(steps)),
         )
         evaluations = [
@@ -54,19 +54,20 @@ class Recorder:
         self._store.append(self._run, metrics, payload, chunk.next_step, evaluations)
 
 
-def restore_tally(tally: Tally, store: RunStore) -> None:
+def restore_tally(tally: Tally, store: RunStore, run: str) -> None:
     """Brings a tally to where a recorded run stands.
 
     Args:
-        tally: a new tally that names the run.
+        tally: a new tally.
         store: the store.
+        run: id of the run.
     """
-    metrics = store.metrics(tally.run)
+    metrics = store.metrics(run)
     tally.gradient_circuits = int(metrics.n_circuits.sum())
     tally.jobs = int(metrics.n_jobs.sum())
     if len(metrics):
         tally.last_loss = float(metrics.loss[-1])
-    for record in store.evaluations(tally.run):
+    for record in store.evaluations(run):
         tally.evaluation_circuits += record.n_circuits
         score = float("nan") if record.accuracy is None else record.accuracy
         tally.evaluations[record.split] = SplitEvaluation(record.split, record.loss, score, record.n_circuits)

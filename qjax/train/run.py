@@ -13,7 +13,7 @@ from jax import Array
 
 from qjax.errors import StoreError
 from qjax.gradients import Params
-from qjax.store import RunStore, describe_environment
+from qjax.store import RunStore, Split, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.loop import StepTimeoutError, run_loop
@@ -57,8 +57,9 @@ def train(
     """
     started = time.perf_counter()
     prepared = prepared or prepare(config)
+    state, tally = initial_state(prepared), Tally()
     if store is None:
-        return _run(prepared, initial_state(prepared), Tally(), observers, started)
+        return _run(prepared, state, tally, observers, started)
     if resume is None:
         run = store.create_run(
             config.to_mapping(),
@@ -67,10 +68,10 @@ def train(
             {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
             name,
         )
-        state, tally = initial_state(prepared), Tally(run)
     else:
         run = resume
-        state, tally = _resumed(store, run, prepared)
+        state = _resumed(store, run, prepared, state, tally)
+    tally.run = run
     try:
         result = _run(
             prepared, state, tally, [Recorder(store, run, prepared.model.task), *observers], started
@@ -129,7 +130,10 @@ def _evaluation(prepared: Prepared) -> Callable[[TrainState], tuple[SplitEvaluat
     features, targets = jnp.asarray(prepared.features), jnp.asarray(prepared.targets)
     in_train = np.arange(len(targets)) < prepared.num_train
     sizes = {"train": prepared.num_train, "test": len(targets) - prepared.num_train}
-    weights = {"train": in_train.astype(model.dtype), "test": (~in_train).astype(model.dtype)}
+    weights = {
+        "train": jnp.asarray(in_train, model.dtype),
+        "test": jnp.asarray(~in_train, model.dtype),
+    }
     _, _, evaluation_key = _keys(prepared.config)
 
     @jax.jit
@@ -148,10 +152,12 @@ def _evaluation(prepared: Prepared) -> Callable[[TrainState], tuple[SplitEvaluat
     def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
         by_split, circuits = evaluate(state.params, state.step)
         per_sample = int(circuits) // len(targets)
-        return tuple(
-            SplitEvaluation(split, float(loss), float(score), per_sample * sizes[split])
-            for split, (loss, score) in by_split.items()
-        )
+
+        def report(split: Split) -> SplitEvaluation:
+            loss, score = by_split[split]
+            return SplitEvaluation(split, float(loss), float(score), per_sample * sizes[split])
+
+        return report("train"), report("test")
 
     return evaluation
 
@@ -165,18 +171,16 @@ def _describe_data(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _resumed(store: RunStore, run: str, prepared: Prepared) -> tuple[TrainState, Tally]:
-    """The state to go on from and what was counted until then."""
-    record = store.run(run)
-    recorded = record.environment.get("dataset", {}).get("content_hash")
+def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState, tally: Tally) -> TrainState:
+    """The state to go on from; the tally is brought to what was counted until then."""
+    recorded = store.run(run).environment.get("dataset", {}).get("content_hash")
     if recorded != prepared.dataset.content_hash:
         raise StoreError(
             f"Run {run} was trained on other data than `{prepared.dataset.name}` holds now, so going on "
             "would mix the two. Restore the data, or train anew."
         )
-    state, tally = initial_state(prepared), Tally(run)
     checkpoint = store.resume_run(run)
-    if checkpoint is not None:
-        state = state_from_bytes(state, checkpoint.payload)
-        restore_tally(tally, store)
-    return state, tally
+    if checkpoint is None:
+        return initial
+    restore_tally(tally, store, run)
+    return state_from_bytes(initial, checkpoint.payload)

@@ -12,7 +12,7 @@ from qjax import Circuit, PauliSum, Simulator
 from qjax.ansatz import ENCODINGS, TOPOLOGIES, Encoding, amplitude, angle, check_features, identity, iqp, none
 from qjax.circuit import Repeat
 from qjax.errors import ArgumentError
-from tests.ansatz.states import encoded_state
+from tests.ansatz.states import encode, encode_jacobian, encoded_state
 from tests.circuits import cirq_state
 
 seeds = st.integers(0, 2**32 - 1)
@@ -38,12 +38,12 @@ def cyclic(features, num_qubits):
 
 
 @encodings
-@given(num_qubits=st.integers(1, 4), seed=seeds, data=st.data())
+@given(num_qubits=st.integers(1, 3), seed=seeds, data=st.data())
 @settings(max_examples=8, deadline=None)
 def test_declared_sizes_hold_and_every_feature_changes_the_state(encoding, num_qubits, seed, data):
     num_features = data.draw(st.integers(1, encoding.max_features(num_qubits)))
     features = np.random.default_rng(seed).uniform(0.2, 1.0, num_features)
-    encoded = encoding.encode(features, num_qubits)
+    encoded = encode(encoding, num_qubits, features)
     assert encoded.shape == (encoding.num_encoded(num_qubits),)
     circuit = Circuit(num_qubits, encoding.ops(num_qubits))
     assert (circuit.num_params, circuit.num_features) == (0, encoding.num_encoded(num_qubits))
@@ -58,30 +58,43 @@ def test_declared_sizes_hold_and_every_feature_changes_the_state(encoding, num_q
 
 @encodings
 @given(seed=seeds)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=2, deadline=None)
 def test_encode_is_the_same_for_a_batch_under_jit_and_under_vmap(encoding, seed):
     features = np.random.default_rng(seed).normal(size=(2, 3, 3)).astype(np.float32)
-    encode = lambda x: encoding.encode(x, 3)  # noqa: E731
-    rows = np.array([[encode(row) for row in block] for block in features])
-    for other in (encode, jax.jit(encode), jax.vmap(encode), jax.vmap(jax.vmap(encode))):
+    rows = np.array([[encode(encoding, 3, row) for row in block] for block in features])
+
+    def eager(x):
+        return encoding.encode(x, 3)
+
+    for other in (eager, jax.jit(eager), jax.jit(jax.vmap(jax.vmap(eager)))):
         np.testing.assert_allclose(other(features), rows, atol=1e-5)
 
 
 @encodings
-@given(seed=seeds, zeros=st.lists(st.integers(0, 7), max_size=8))
-@settings(max_examples=8, deadline=None)
-def test_gradients_are_finite_wherever_features_vanish(encoding, seed, zeros):
-    features = np.random.default_rng(seed).normal(size=min(8, encoding.max_features(3)))
+def test_both_precisions_can_be_used_in_turn(encoding):
+    features = np.random.default_rng(0).normal(size=3)
+    single = encode(encoding, 3, features.astype(np.float32))
+    with jax.enable_x64(True):
+        double = encoding.encode(features, 3)
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(single, double, atol=1e-5)
+
+
+@encodings
+@given(seed=seeds, zeros=st.sets(st.integers(0, 7)), tiny=st.sets(st.integers(0, 7)))
+@settings(max_examples=30, deadline=None)
+def test_gradients_are_finite_wherever_features_vanish(encoding, seed, zeros, tiny):
+    features = np.random.default_rng(seed).normal(size=min(8, encoding.max_features(3))).astype(np.float32)
+    features[[index for index in tiny if index < len(features)]] *= 1e-30
     features[[index for index in zeros if index < len(features)]] = 0.0
-    jacobian = jax.jacrev(lambda x: encoding.encode(x, 3))(jnp.asarray(features))
-    assert np.isfinite(jacobian).all()
-    assert np.isfinite(encoding.encode(features, 3)).all()
+    assert np.isfinite(encode(encoding, 3, features)).all()
+    assert np.isfinite(encode_jacobian(encoding, 3, features)).all()
 
 
 def test_gradient_through_the_circuit_agrees_with_finite_differences():
     with jax.enable_x64(True):
         simulator, observable = Simulator(dtype="complex128"), PauliSum({"Z0 Z1": 1.0, "X2": 0.5})
-        for encoding in TAKING_FEATURES.values():
+        for encoding in (angle("rz"), iqp(), amplitude()):
             circuit = Circuit(3, encoding.ops(3))
 
             def value(features, encoding=encoding, circuit=circuit):
@@ -153,7 +166,7 @@ def test_iqp_has_the_phases_of_its_formula(num_qubits, topology, seed):
 
 @st.composite
 def vectors(draw):
-    num_qubits = draw(st.integers(1, 6))
+    num_qubits = draw(st.integers(1, 4))
     vector = np.random.default_rng(draw(seeds)).normal(size=draw(st.integers(1, 2**num_qubits)))
     # Zero subvectors of every size, and numbers whose squares leave the range of floats.
     for level in draw(st.lists(st.integers(0, num_qubits), max_size=3)):
@@ -164,7 +177,7 @@ def vectors(draw):
 
 
 @given(vectors())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_amplitudes_are_the_normalised_vector(case):
     num_qubits, vector = case
     padded = np.pad(vector, (0, 2**num_qubits - len(vector)))
@@ -177,7 +190,7 @@ def test_amplitudes_are_the_normalised_vector(case):
 
 def test_amplitudes_agree_with_pennylane_and_with_cirq():
     rng = np.random.default_rng(0)
-    for num_qubits in (1, 3, 5):
+    for num_qubits in (1, 3, 6):  # from five qubits on, loops take over from Gray code
         vector = rng.normal(size=2**num_qubits)
         expected = pennylane_state(
             num_qubits,
@@ -211,11 +224,13 @@ def size(ops):
 def test_encodings_without_gates():
     features = np.arange(6.0).reshape(2, 3)
     np.testing.assert_array_equal(identity(3).encode(features, 1), features)
-    assert identity(3).ops(5) == () and none() == identity(0)
+    assert identity(3).ops(5) == ()
+    assert none() == identity(0)
     assert none().encode(np.zeros((4, 0)), 2).shape == (4, 0)
 
 
 @given(num_qubits=st.integers(1, 5), excess=st.integers(1, 5))
+@settings(max_examples=25, deadline=None)
 def test_too_many_features_are_refused_with_a_cure_that_works(num_qubits, excess):
     for encoding in (angle(), iqp(), amplitude()):
         most = encoding.max_features(num_qubits)
@@ -230,7 +245,7 @@ def test_too_many_features_are_refused_with_a_cure_that_works(num_qubits, excess
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: angle("yr"), r"`rotation` must be one of rx, ry, rz.*Did you mean `ry`"),
+        (lambda: angle("ryy"), r"`rotation` must be one of rx, ry, rz.*Did you mean `ry`"),
         (lambda: iqp(0), "`num_repeats` must be an integer of 1 or more, but it is 0"),
         (lambda: iqp(topology="fully"), "Did you mean `full`"),
         (lambda: iqp(scale=0.0), "`scale` must be a finite number other than zero"),
@@ -250,5 +265,6 @@ def test_errors(call, message):
 def test_encodings_are_values():
     for make in ENCODINGS.values():
         assert isinstance(make(), Encoding)
-        assert make() == make() and hash(make()) == hash(make())
+        assert make() == make()
+        assert hash(make()) == hash(make())
     assert angle("rx") != angle("ry")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qjax.ansatz import TOPOLOGIES, edges
@@ -19,6 +19,7 @@ def degrees(topology, num_qubits):
 
 
 @given(topology=names, num_qubits=sizes)
+@settings(deadline=None)
 def test_pairs_are_valid_and_none_occurs_twice(topology, num_qubits):
     pairs = edges(topology, num_qubits)
     assert all(0 <= a < num_qubits and 0 <= b < num_qubits and a != b for a, b in pairs)
@@ -26,6 +27,7 @@ def test_pairs_are_valid_and_none_occurs_twice(topology, num_qubits):
 
 
 @given(topology=names, num_qubits=sizes)
+@settings(deadline=None)
 def test_every_qubit_is_reached_from_the_first(topology, num_qubits):
     reached = {0}
     for _ in range(num_qubits):
@@ -34,6 +36,7 @@ def test_every_qubit_is_reached_from_the_first(topology, num_qubits):
 
 
 @given(num_qubits=st.integers(3, 40))
+@settings(deadline=None)
 def test_degrees(num_qubits):
     assert degrees("ring", num_qubits) == [2] * num_qubits
     assert degrees("full", num_qubits) == [num_qubits - 1] * num_qubits
@@ -42,6 +45,7 @@ def test_degrees(num_qubits):
 
 
 @given(num_qubits=sizes)
+@settings(deadline=None)
 def test_brick_fits_in_two_time_steps(num_qubits):
     steps = []
     for pair in edges("brick", num_qubits):

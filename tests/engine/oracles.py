@@ -8,7 +8,7 @@ import numpy as np
 
 from qjax import Angle, Circuit, Op, PauliSum, Repeat, gates
 from qjax.observables import measurement_groups
-from tests.circuits import cirq_state, random_angle, random_op, random_unitary
+from tests.circuits import cirq_state, random_angle, random_op
 
 
 def random_pauli_sum(rng: np.random.Generator, num_qubits: int, num_terms: int = 4) -> PauliSum:
@@ -69,18 +69,20 @@ def covariance_per_shot(observables: list[PauliSum], state: np.ndarray) -> np.nd
     return total
 
 
-def table_circuit(num_qubits: int = 4) -> Circuit:
-    """Every gate of the table once, then nested repeats with strides; parameters and features shared."""
-    rng = np.random.default_rng(7)
-    ops: list[Op | Repeat] = []
-    for name, row in gates.GATES.items():
-        size = row.num_qubits or 3
-        qubits = tuple(int(q) for q in rng.permutation(num_qubits)[:size])
-        pauli = "XYZ" if name == gates.PAULI_ROTATION else None
-        matrix = random_unitary(rng, 2**size) if name == gates.UNITARY else None
-        angles = [random_angle(rng, 3, 2) for _ in range(row.num_angles)]
-        ops.append(Op(name, qubits, angles, pauli=pauli, matrix=matrix))
-    return Circuit(num_qubits, (*ops, nested_repeat(rng, num_qubits)), num_params=7, num_features=5)
+def mixed_circuit() -> Circuit:
+    """Three qubits, every kind of step, and a loop in a loop; parameters and features serve several gates."""
+    angle = iter([Angle(k % 2, k % 2 if k % 3 else None, 0.5 + 0.2 * k, 0.1 * k) for k in range(6)])
+    inner = Repeat((Op("ry", (1,), next(angle)), Op("cx", (1, 2))), times=2, param_stride=1)
+    ops = (
+        Op("h", (0,)),
+        Op("ry", (2,), next(angle)),
+        Op("crx", (2, 0), next(angle)),
+        Op("cp", (1, 0), next(angle)),
+        Op("cswap", (2, 1, 0)),
+        Op("pauli_rotation", (2, 0, 1), next(angle), pauli="XYZ"),
+        Repeat((Op("rz", (1,), next(angle)), inner), 2, param_stride=1, feature_stride=1),
+    )
+    return Circuit(3, ops)
 
 
 def nested_repeat(rng: np.random.Generator, num_qubits: int) -> Repeat:
@@ -107,5 +109,3 @@ def layered_circuit(num_qubits: int, num_layers: int) -> Circuit:
 def num_lines(function, *args) -> int:
     """Size of the program that JAX hands to the compiler."""
     return len(jax.jit(function).lower(*args).as_text().splitlines())
-
-

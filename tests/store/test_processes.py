@@ -105,7 +105,7 @@ def test_writers_share_a_new_store_with_a_reader(tmp_path: Path) -> None:
 
 def test_a_store_can_be_created_from_many_sides_at_once(tmp_path: Path) -> None:
     folders, openers = [tmp_path / str(i) for i in range(60)], 6
-    barrier = threading.Barrier(openers)
+    barrier = threading.Barrier(openers, timeout=60)
 
     def open_all(name: str) -> None:
         for folder in folders:

@@ -1,0 +1,103 @@
+"""Small runs that the tests share, and an observer that keeps what it sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qjax.executor import Executor
+from qjax.gradients import Batch
+from qjax.train import Chunk, StepInfo, TrainingConfig, make_step
+from qjax.train.checkpoint import state_to_bytes
+from qjax.train.optimizers import make_optimizer
+from qjax.train.prepare import Prepared, dispatched
+from qjax.train.step import Step
+
+METHODS = {
+    "adjoint": {"gradient_method": "adjoint"},
+    "parameter_shift": {"gradient_method": "parameter_shift"},
+    "parameter_shift-shots": {"gradient_method": "parameter_shift", "shots_per_circuit": 20},
+    "spsa": {"gradient_method": "spsa"},
+    "spsa-shots": {"gradient_method": "spsa", "shots_per_circuit": 20},
+    "spsa_parallel": {"gradient_method": "spsa_parallel"},
+    "spsa_parallel-shots": {"gradient_method": "spsa_parallel", "shots_per_circuit": 20},
+    "spsa_subsampled": {"gradient_method": "spsa_subsampled", "gradient_subsample_size": 3},
+    "spsa_subsampled-shots": {
+        "gradient_method": "spsa_subsampled",
+        "gradient_subsample_size": 3,
+        "shots_per_circuit": 20,
+    },
+    "frozen": {"gradient_method": "frozen"},
+    "frozen-shots": {"gradient_method": "frozen", "shots_per_circuit": 20},
+}
+"""Every gradient method, with exact results and with shots where it works from shots."""
+
+
+def tiny(**changes: Any) -> TrainingConfig:
+    """Two qubits and 22 training samples in batches of 8, so three steps an epoch, the last one partial."""
+    values: dict[str, Any] = {
+        "dataset": "rings",
+        "num_samples": 28,
+        "num_features": 2,
+        "num_qubits": 2,
+        "num_layers": 1,
+        "head": "linear",
+        "gradient_method": "adjoint",
+        "optimizer": "adam",
+        "learning_rate": 0.1,
+        "epochs": 2,
+        "batch_size": 8,
+        "evaluate": "never",
+    }
+    return TrainingConfig(**values | changes)
+
+
+def step_of(prepared: Prepared, executor: Executor | None = None) -> Step:
+    """The compiled step of a run, its circuits sent as the configuration says."""
+    objective = prepared.model.objective(executor or dispatched(prepared.config, prepared.executor))
+    optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
+    return jax.jit(make_step(objective, prepared.method, optimizer, prepared.model.measured_score))
+
+
+def batch_at(prepared: Prepared, step: int) -> Batch:
+    """The batch of a step."""
+    chunk = prepared.loader().chunk(step, 1)
+    return Batch(*(jnp.asarray(array[0]) for array in (chunk.features, chunk.targets, chunk.weights)))
+
+
+@dataclass
+class Watcher:
+    """Keeps all chunks; raises something after a number of steps if told to."""
+
+    stop_at: int | None = None
+    error: type[BaseException] = KeyboardInterrupt
+    chunks: list[Chunk] = field(default_factory=list)
+
+    def on_chunk(self, chunk: Chunk) -> None:
+        self.chunks.append(chunk)
+        if self.stop_at is not None and chunk.next_step >= self.stop_at:
+            raise self.error
+
+    @property
+    def infos(self) -> StepInfo:
+        """One entry for each step of the run."""
+        return jax.tree.map(lambda *arrays: np.concatenate(arrays), *(chunk.infos for chunk in self.chunks))
+
+    @property
+    def payload(self) -> bytes:
+        """The last state, to the bit."""
+        return state_to_bytes(self.chunks[-1].state)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Steps of each chunk."""
+        return [chunk.num_steps for chunk in self.chunks]
+
+
+def same(one: StepInfo, other: StepInfo) -> bool:
+    """Whether infos are equal to the bit."""
+    return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(one, other, strict=True))
