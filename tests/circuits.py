@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from qjax import Angle, Circuit, Op, Repeat, gates
 
 
-def random_op(rng: np.random.Generator, num_qubits: int, num_params: int, num_features: int) -> Op:
-    names = [name for name, row in gates.GATES.items() if (row.num_qubits or 1) <= num_qubits]
-    name = str(rng.choice(names))
+def random_op(
+    rng: np.random.Generator, num_qubits: int, num_params: int, num_features: int, name: str | None = None
+) -> Op:
+    if name is None:
+        names = [name for name, row in gates.GATES.items() if (row.num_qubits or 1) <= num_qubits]
+        name = str(rng.choice(names))
     row = gates.GATES[name]
     limit = min(num_qubits, 4)
     size = row.num_qubits or int(rng.integers(1, limit + 1))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from qjax import Angle, Circuit, Op, Repeat, Simulator, gates
 from qjax.errors import ArgumentError
-from tests.circuits import circuits, random_unitary
+from tests.circuits import circuits, random_op, random_unitary
 from tests.messages import check_message, faults
 
 
@@ -201,14 +201,31 @@ print(circuit.content_hash)
     assert found.stdout.decode().strip() == EXAMPLE.content_hash
 
 
-@given(circuits(max_qubits=3, max_ops=6), st.integers(0, 2**32 - 1))
-@settings(max_examples=12, deadline=None)
-def test_inverse_undoes(circuit, seed):
+def check_inverse(circuit: Circuit, seed: int):
     rng = np.random.default_rng(seed)
     params, features = rng.normal(size=(1, circuit.num_params)), rng.normal(size=(1, circuit.num_features))
     both = replace(circuit, ops=circuit.ops + circuit.inverse().ops)
     state = Simulator().statevector(both, jnp.asarray(params), jnp.asarray(features))[0, 0]
     np.testing.assert_allclose(state, np.eye(2**circuit.num_qubits)[0], atol=2e-5)
+
+
+@given(circuits(max_qubits=3, max_ops=6), st.integers(0, 2**32 - 1))
+@settings(max_examples=12, deadline=None)
+def test_inverse_undoes(circuit, seed):
+    check_inverse(circuit, seed)
+
+
+def test_inverse_undoes_every_gate():
+    rng = np.random.default_rng(0)
+    # A gate that is its own inverse up to a wrong sign could be undone by luck on |0>: each meets a dense state.
+    dense = [Op("u3", (qubit,), tuple(rng.normal(size=3))) for qubit in range(4)]
+    check_inverse(Circuit(4, (*dense, *(random_op(rng, 4, 3, 2, name) for name in gates.GATES))), 0)
+
+
+def test_equal_angles_have_one_representation():
+    assert Angle(scale=5.0, offset=0.3) == Angle(offset=0.3) == Op("rx", (0,), 0.3).angles[0]
+    assert Angle(param=0, scale=-0.0) == Angle(param=0, scale=0.0)
+    assert str(Angle(param=0, scale=-0.0, offset=-0.0)) == str(Angle(param=0, scale=0.0, offset=0.0))
 
 
 @given(circuits())

@@ -27,20 +27,20 @@ def list_runs(runs_directory: Path, json_output: bool) -> None:
         print(json.dumps([_to_json(record) for record in records]))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("run", "name", "status", "steps", "dataset", "method", "loss", "accuracy"):
-        # The id is what people copy; where the terminal is narrow, other columns give way.
-        table.add_column(heading, no_wrap=heading in ("run", "status"), overflow="fold")
+    for heading in ("run", "status", "steps", "loss", "accuracy", "name", "method", "dataset"):
+        # Where the terminal is narrow the last columns give way; the id is what people copy.
+        table.add_column(heading, no_wrap=True, min_width=20 if heading == "run" else None)
     for record in records:
         results = record.summary or {}
         table.add_row(
             record.id,
-            record.name,
             record.status,
             str(record.steps),
-            str(record.config.get("dataset", "")),
-            str(record.config.get("gradient_method", "")),
             _number(results.get("loss")),
             _number(results.get("test_accuracy")),
+            record.name,
+            str(record.config.get("gradient_method", "")),
+            str(record.config.get("dataset", "")),
         )
     Console().print(table)
 

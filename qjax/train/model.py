@@ -19,7 +19,6 @@ from qjax.train import heads
 from qjax.train.config import TrainingConfig
 from qjax.train.losses import Task, loss_function, score_function
 
-
 # Controlled Z commutes with Z: from small initial angles every output starts as a function of its own
 # feature, which trains far better than the parities that controlled X makes of them.
 _USUAL_OPTIONS: dict[str, dict[str, Any]] = {"hardware_efficient": {"entangler": "cz"}}

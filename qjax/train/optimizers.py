@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import optax
+from jax import Array
 
 from qjax.errors import ArgumentError
 from qjax.train.config import TrainingConfig, unknown_name
@@ -46,7 +47,7 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
         The optimizer.
 
     Raises:
-        ArgumentError: if optax has no such optimizer, or it takes no learning rate.
+        ArgumentError: if optax has no such optimizer, or it needs more, or takes no schedule.
 
     Example:
         >>> optimizer = make_optimizer(TrainingConfig(optimizer="sgd"), num_steps=10)
@@ -70,24 +71,40 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
             f"`optax.{config.optimizer}` needs {', '.join(missing)}",
             "Use another one, such as adam or sgd.",
         )
-    optimizer: optax.GradientTransformation = constructor(learning_rate=_schedule(config, num_steps))
-    try:
-        _probe(optimizer)
-    except TypeError as error:
+    problem = _problem(constructor, config.learning_rate)
+    if problem is not None:
         raise ArgumentError(
             "optimizer",
             "need no more than gradients and the loss",
-            f"`optax.{config.optimizer}` asks for more ({error})",
+            f"`optax.{config.optimizer}` asks for more ({problem})",
             "Use another one, such as adam or sgd.",
-        ) from None
-    return optimizer
+        )
+    rate = _schedule(config, num_steps)
+    if _problem(constructor, rate) is not None:
+        raise ArgumentError(
+            "schedule",
+            f"be constant for `optax.{config.optimizer}`, which takes no schedule",
+            f"it is {config.schedule}",
+            "Leave it out, or use another optimizer, such as adam or sgd.",
+        )
+    return constructor(learning_rate=rate)
 
 
-def _probe(optimizer: optax.GradientTransformation) -> None:
-    """Traces one update: a line search, which evaluates the loss by itself, fails here and not in the run."""
-    params = jax.ShapeDtypeStruct((1,), jnp.float32)
-    update = optax.with_extra_args_support(optimizer).update
-    jax.eval_shape(lambda p: update(p, optimizer.init(p), p, value=p[0]), params)
+def _problem(constructor: Any, rate: optax.ScalarOrSchedule) -> str | None:
+    """Why an optimizer cannot be used, if so, found by tracing one update before the run needs it.
+
+    A line search, which evaluates the loss by itself, fails here; so does a schedule where none is taken.
+    """
+
+    def update(params: Array) -> Any:
+        optimizer = optax.with_extra_args_support(constructor(learning_rate=rate))
+        return optimizer.update(params, optimizer.init(params), params, value=params[0])
+
+    try:
+        jax.eval_shape(update, jax.ShapeDtypeStruct((1,), jnp.float32))
+    except TypeError as error:
+        return " ".join(str(error).split())
+    return None
 
 
 def _schedule(config: TrainingConfig, num_steps: int) -> optax.ScalarOrSchedule:

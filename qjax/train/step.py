@@ -85,7 +85,7 @@ def make_step(
         params: Any = optax.apply_updates(state.params, updates)
         report = StepInfo(
             loss=info.loss,
-            gradient_norm=optax.global_norm(gradient),
+            gradient_norm=optax.tree.norm(gradient),
             score=score(state.params, info.measured),
             circuits=info.circuits,
             jobs=info.jobs,

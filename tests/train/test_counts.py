@@ -63,17 +63,16 @@ def test_circuits_that_measure_in_two_bases_count_twice_with_shots() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sending", "num_jobs"),
+    ("shots", "sending", "num_jobs"),
     [
-        ({"enable_circuit_batching": False}, 20),
-        ({"max_parallel_circuits": 7}, 3),
-        ({"max_parallel_circuits": 20}, 1),
-        ({"max_parallel_circuits": 7, "enable_circuit_batching": False}, 20),
+        (None, {"enable_circuit_batching": False}, 20),
+        (None, {"max_parallel_circuits": 20}, 1),
+        (10, {"max_parallel_circuits": 7}, 3),
+        (10, {"max_parallel_circuits": 7, "enable_circuit_batching": False}, 20),
     ],
 )
-@pytest.mark.parametrize("shots", [None, 10])
 def test_how_circuits_are_sent_changes_jobs_and_nothing_else(
-    sending: dict[str, Any], num_jobs: int, shots: int | None
+    shots: int | None, sending: dict[str, Any], num_jobs: int
 ) -> None:
     method = {"gradient_method": "spsa_parallel", "batch_size": 10, "shots_per_circuit": shots}
     together, grouped = first_step(**method), first_step(**method, **sending)

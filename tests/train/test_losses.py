@@ -25,6 +25,7 @@ LOSSES = [
     *[("regression", name) for name in ("squared_error", "huber")],
 ]
 NUM_CLASSES = {"binary": 2, "multiclass": 4, "regression": 0}
+WEIGHTS = hnp.arrays(np.float32, 8, elements=st.sampled_from([0.0, 0.0, 0.5, 1.0, 3.0]))
 
 
 def sample(task: Any, seed: int, size: int = 20) -> tuple[np.ndarray, np.ndarray]:
@@ -85,27 +86,39 @@ def test_scores_agree_with_scikit_learn(task: Any) -> None:
 
 
 @pytest.mark.parametrize(("task", "name"), LOSSES)
-@given(
-    weights=hnp.arrays(np.float32, 8, elements=st.sampled_from([0.0, 0.0, 0.5, 1.0, 3.0])),
-    seed=st.integers(0, 99),
-)
-def test_a_sample_counts_as_often_as_it_weighs(task: Any, name: str, weights: np.ndarray, seed: int) -> None:
-    predictions, targets = sample(task, seed, size=8)
-    for function in (loss_function(name, task), score_function(task)):
-        value = function(jnp.asarray(predictions), jnp.asarray(targets), jnp.asarray(weights))
-        # A sample of weight w, taken 2 w times with the weight one, and nothing instead of weight zero.
-        times = (2 * weights).astype(int)
-        if times.sum():
-            repeated = function(
-                jnp.asarray(predictions.repeat(times, axis=0)),
-                jnp.asarray(targets.repeat(times)),
-                jnp.ones(times.sum()),
-            )
-            np.testing.assert_allclose(value, repeated, rtol=1e-4, atol=1e-5)
-        elif task == "regression" and function is not loss_function:
-            assert np.isfinite(value)
+def test_a_loss_is_the_mean_over_samples_by_their_weights(task: Any, name: str) -> None:
+    loss = jax.jit(loss_function(name, task))
+    by_sample = jax.jit(jax.vmap(loss_function(name, task), in_axes=(None, None, 0)))
+
+    @given(weights=WEIGHTS, seed=st.integers(0, 99))
+    def check(weights: np.ndarray, seed: int) -> None:
+        predictions, targets = sample(task, seed, size=8)
+        # A weight on one sample alone gives that sample's loss; without any weight the loss is zero.
+        each = np.asarray(by_sample(predictions, targets, np.eye(8, dtype=np.float32)))
+        expected = np.average(each, weights=weights) if weights.any() else 0
+        np.testing.assert_allclose(loss(predictions, targets, weights), expected, rtol=1e-5, atol=1e-6)
+
+    check()
+
+
+@pytest.mark.parametrize("task", NUM_CLASSES)
+def test_a_score_weighs_samples_as_scikit_learn_does(task: Any) -> None:
+    score = jax.jit(score_function(task))
+
+    @given(weights=WEIGHTS, seed=st.integers(0, 99))
+    def check(weights: np.ndarray, seed: int) -> None:
+        predictions, targets = sample(task, seed, size=8)
+        value = float(score(predictions, targets, weights))
+        if task != "regression":
+            right = np.asarray(classes(jnp.asarray(predictions))) == targets
+            assert value == pytest.approx(np.average(right, weights=weights) if weights.any() else 0)
+        elif (weights > 0).sum() > 1:
+            expected = r2_score(targets, predictions[:, 0], sample_weight=weights)
+            assert value == pytest.approx(expected, rel=1e-3, abs=1e-3)
         else:
-            assert value == 0
+            assert np.isfinite(value)
+
+    check()
 
 
 @pytest.mark.parametrize(("task", "name"), LOSSES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,13 +10,12 @@ import numpy as np
 import optax
 import pytest
 
-from qjax import Simulator
 from qjax.errors import ArgumentError
-from qjax.gradients import Batch, Objective, Params, adjoint
+from qjax.gradients import Batch, GradientInfo, GradientMethod, Measured, Objective, Params
+from qjax.gradients.method import stateless
 from qjax.train import init_state, make_step, scan_steps
 from qjax.train.heads import Linear
 from qjax.train.optimizers import make_optimizer, spall
-from qjax.train.prepare import prepare
 
 from ..messages import check_message
 from .problems import tiny
@@ -27,38 +26,47 @@ NAMES = (
 ).split()
 
 
-@pytest.fixture(scope="module")
-def problem() -> tuple[Objective, Params, Batch]:
-    """A loss whose circuit does not matter: the head's weights shall become (1, -2, 3)."""
-    model = prepare(tiny()).model
-    wanted = jnp.array([[1.0], [-2.0]])
-
-    def loss(head: Linear, outputs: Any, targets: Any, weights: Any) -> jax.Array:
-        distance = jnp.sum((head.weights - wanted) ** 2) + jnp.sum((head.bias - 3.0) ** 2)
-        return distance + 0.0 * jnp.sum(outputs)
-
-    objective = Objective(Simulator(), model.circuit, model.observables, loss)
-    params = model.init(jax.random.key(0))
-    batch = Batch(jnp.zeros((1, model.circuit.num_features)), jnp.zeros(1, int), jnp.ones(1))
-    return objective, params, batch
+FIXED_RATE = ("rprop", "sm3")
 
 
-@pytest.mark.parametrize("schedule", ["constant", "spall"])
-@pytest.mark.parametrize("name", NAMES)
-def test_an_optimizer_of_optax_lowers_the_loss_inside_a_scan(
-    problem: tuple[Objective, Params, Batch], name: str, schedule: Any
-) -> None:
-    objective, params, batch = problem
-    config = tiny(optimizer=name, learning_rate=0.03, schedule=schedule)
-    optimizer = make_optimizer(config, 30)
-    step = make_step(objective, adjoint(), optimizer, lambda params, measured: jnp.zeros(()))
-    state = init_state(params, adjoint(), optimizer, jax.random.key(0))
-    batches = jax.tree.map(lambda array: jnp.broadcast_to(array, (30, *array.shape)), batch)
-    after, infos = scan_steps(step)(state, batches, jnp.asarray(30))
+def distance(params: Params) -> jax.Array:
+    """A loss without a circuit: everything shall become 2."""
+    return sum(jnp.sum((leaf - 2.0) ** 2) for leaf in jax.tree.leaves(params)) + jnp.zeros(())
+
+
+def estimate(
+    state: Any, objective: Any, params: Params, batch: Batch, key: jax.Array
+) -> tuple[Params, Any, GradientInfo]:
+    loss, gradient = jax.value_and_grad(distance)(params)
+    one = jnp.ones((), jnp.int32)
+    return gradient, state, GradientInfo(loss, jnp.asarray(True), Measured(batch.features, *batch[1:]), one, one)
+
+
+@pytest.mark.parametrize(
+    ("name", "schedule"),
+    [(name, "constant") for name in NAMES] + [(name, "spall") for name in ("adam", "sgd", "lion", "rmsprop")],
+)
+def test_an_optimizer_of_optax_lowers_the_loss_inside_a_scan(name: str, schedule: Any) -> None:
+    optimizer = make_optimizer(tiny(optimizer=name, learning_rate=0.03, schedule=schedule), 30)
+    method = GradientMethod(stateless, estimate)
+    step = make_step(cast(Objective, None), method, optimizer, lambda params, measured: jnp.zeros(()))
+    params = Params(jnp.array([0.5, -1.0, 3.0]), Linear(jnp.ones((2, 1)), jnp.zeros(1)))
+    state = init_state(params, method, optimizer, jax.random.key(0))
+    batches = Batch(jnp.zeros((30, 1, 2)), jnp.zeros((30, 1)), jnp.ones((30, 1)))
+    after, infos = jax.jit(scan_steps(step))(state, batches, jnp.asarray(30))
     assert int(after.step) == 30
     assert np.isfinite(infos.loss).all()
     assert infos.loss[-1] < infos.loss[0]
-    jax.tree.map(lambda a, b: (a.dtype, a.shape) == (b.dtype, b.shape) or pytest.fail(), state, after)
+    before, last = (jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree) for tree in (state, after))
+    assert before == last
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "spall"])
+@pytest.mark.parametrize("name", FIXED_RATE)
+def test_a_schedule_for_an_optimizer_that_takes_none_is_refused(name: str, schedule: Any) -> None:
+    with pytest.raises(ArgumentError, match=f"`optax.{name}`, which takes no schedule") as caught:
+        make_optimizer(tiny(optimizer=name, schedule=schedule), 10)
+    check_message(caught.value, "schedule")
 
 
 @pytest.mark.parametrize(
