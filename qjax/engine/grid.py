@@ -1,0 +1,72 @@
+"""Exact expectation values over a grid of circuits, by the plain-JAX engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from qjax.circuit import Circuit
+from qjax.engine import xla
+from qjax.engine.chunks import map_grid, states_per_chunk
+from qjax.engine.program import lower
+from qjax.observables import PauliSum
+
+
+def expectations(
+    circuit: Circuit, observables: Sequence[PauliSum], params: Array, features: Array
+) -> Array:
+    """Expectation values of every circuit of a grid.
+
+    Args:
+        circuit: the circuit.
+        observables: `O` observables.
+        params: `[*grid, P]`, float32 or float64; a size of 1 stands for every index of the grid.
+        features: `[*grid, F]` in the same way, of the same rank and dtype.
+
+    Returns:
+        Values `[*grid, O]` in the same dtype.
+
+    Example:
+        >>> from qjax import Circuit, Op, PauliSum
+        >>> circuit = Circuit(1, (Op("x", (0,)),))
+        >>> expectations(circuit, (PauliSum("Z0"),), jnp.zeros((2, 1, 0)), jnp.zeros((1, 3, 0))).shape
+        (2, 3, 1)
+    """
+    grid = jnp.broadcast_shapes(params.shape[:-1], features.shape[:-1])
+    # Trailing axes along which the parameters stay the same are samples; those before are parameter sets.
+    num_sample_axes = 0
+    while num_sample_axes < len(grid) and params.shape[-2 - num_sample_axes] == 1:
+        num_sample_axes += 1
+    set_axes, sample_axes = grid[: len(grid) - num_sample_axes], grid[len(grid) - num_sample_axes :]
+    num_sets, num_samples = math.prod(set_axes), math.prod(sample_axes)
+    if 0 in grid:
+        return jnp.zeros((*grid, len(observables)), params.dtype)
+    sets = jnp.broadcast_to(params, (*set_axes, *(1,) * num_sample_axes, params.shape[-1]))
+    sets = sets.reshape(num_sets, params.shape[-1])
+    shared = all(size == 1 for size in features.shape[: len(set_axes)])
+    own_axes = (1,) * len(set_axes) if shared else set_axes
+    samples = jnp.broadcast_to(features, (*own_axes, *sample_axes, features.shape[-1]))
+    samples = samples.reshape(-1, num_samples, features.shape[-1])
+
+    program = lower(circuit)
+    dtype = jnp.promote_types(params.dtype, np.complex64)
+
+    def evaluate(one_set: Array, sample: Array | None, own_sample: Array | None) -> Array:
+        features = own_sample if sample is None else sample
+        state = xla.statevector(program, one_set, features, np.dtype(dtype))
+        return xla.expectations(state, observables)
+
+    values = map_grid(
+        evaluate,
+        sets,
+        samples[0] if shared else None,
+        None if shared else samples,
+        num_sets=num_sets,
+        num_samples=num_samples,
+        chunk=states_per_chunk(program, np.dtype(dtype).itemsize),
+    )
+    return values.reshape(*grid, len(observables))

@@ -1,0 +1,238 @@
+r"""Expectation values over a grid of circuits, as JAX primitives.
+
+Three primitives: the values, their linearisation, and its transpose, the vector-Jacobian product. Operands
+are `params[*grid, P]` and `features[*grid, F]`; a size of 1 stands for every index of the grid, so that
+mapping over one operand copies nothing, and a gradient is summed where its own size is 1. On CPU values and
+gradients are the kernel's; on other platforms, and for forward mode and second derivatives everywhere, they
+are the plain-JAX engine's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from qjax.circuit import Circuit
+from qjax.engine import grid
+from qjax.engine.native import library
+from qjax.engine.native.lowering import lower_to_table
+from qjax.observables import PauliSum
+
+
+def expectations(
+    circuit: Circuit, observables: Sequence[PauliSum], params: Array, features: Array
+) -> Array:
+    """Expectation values of every circuit of a grid, by the native engine where the program runs on a CPU.
+
+    Args:
+        circuit: the circuit.
+        observables: `O` observables.
+        params: `[*grid, P]`, float32 or float64; a size of 1 stands for every index of the grid.
+        features: `[*grid, F]` in the same way, of the same rank and dtype.
+
+    Returns:
+        Values `[*grid, O]` in the same dtype.
+    """
+    return evaluate_p.bind(params, features, circuit=circuit, observables=tuple(observables))
+
+
+evaluate_p = Primitive("qjax_evaluate")
+linearised_p = Primitive("qjax_linearised")
+pull_back_p = Primitive("qjax_pull_back")
+pull_back_p.multiple_results = True
+
+# What each computes, in plain JAX. `wanted` says of params and features which have a tangent or gradient.
+
+
+def _plain_evaluate(params: Array, features: Array, *, circuit: Circuit, observables) -> Array:
+    return grid.expectations(circuit, observables, params, features)
+
+
+def _plain_linearised(
+    params: Array, features: Array, *tangents: Array, circuit: Circuit, observables, wanted
+) -> Array:
+    function, primals = _in_wanted(params, features, circuit, observables, wanted)
+    # A tangent may vary along axes where its primal does not.
+    sizes = [jnp.broadcast_shapes(p.shape, t.shape) for p, t in zip(primals, tangents, strict=True)]
+    primals = [jnp.broadcast_to(p, size) for p, size in zip(primals, sizes, strict=True)]
+    tangents = tuple(jnp.broadcast_to(t, size) for t, size in zip(tangents, sizes, strict=True))
+    return jax.jvp(function, tuple(primals), tangents)[1]
+
+
+def _plain_pull_back(
+    params: Array, features: Array, cotangents: Array, *, circuit: Circuit, observables, wanted, sizes
+) -> list[Array]:
+    function, primals = _in_wanted(params, features, circuit, observables, wanted)
+
+    def of_gradients_size(*deviations: Array) -> Array:
+        moved = (primal + deviation for primal, deviation in zip(primals, deviations, strict=True))
+        values = function(*moved)
+        return jnp.broadcast_to(values, jnp.broadcast_shapes(values.shape, cotangents.shape))
+
+    zeros = (
+        jnp.zeros((*size, primal.shape[-1]), primal.dtype)
+        for size, primal in zip(sizes, primals, strict=True)
+    )
+    values, pull_back = jax.vjp(of_gradients_size, *zeros)
+    return list(pull_back(jnp.broadcast_to(cotangents, values.shape)))
+
+
+def _in_wanted(params, features, circuit, observables, wanted) -> tuple[Callable[..., Array], list[Array]]:
+    operands = [params, features]
+    primals = [operand for operand, is_wanted in zip(operands, wanted, strict=True) if is_wanted]
+
+    def function(*values: Array) -> Array:
+        moving = iter(values)
+        both = [next(moving) if is_wanted else o for o, is_wanted in zip(operands, wanted, strict=True)]
+        return _plain_evaluate(*both, circuit=circuit, observables=observables)
+
+    return function, primals
+
+
+# Shapes.
+
+
+def _grid(*operands: Any) -> tuple[int, ...]:
+    return jnp.broadcast_shapes(*(operand.shape[:-1] for operand in operands))
+
+
+def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
+    return ShapedArray((*_grid(params, features, *tangents), len(observables)), params.dtype)
+
+
+def _gradient_avals(params, features, cotangents, *, wanted, sizes, **_) -> list[ShapedArray]:
+    lengths = [o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w]
+    return [
+        ShapedArray((*size, length), cotangents.dtype)
+        for size, length in zip(sizes, lengths, strict=True)
+    ]
+
+
+evaluate_p.def_abstract_eval(_values_aval)
+linearised_p.def_abstract_eval(_values_aval)
+pull_back_p.def_abstract_eval(_gradient_avals)
+
+# Outside of jit: jit of the same.
+
+
+def _run_compiled(primitive: Primitive) -> Callable[..., Any]:
+    compiled = jax.jit(primitive.bind, static_argnames=("circuit", "observables", "wanted", "sizes"))
+    return lambda *operands, **static: compiled(*operands, **static)
+
+
+for _primitive in (evaluate_p, linearised_p, pull_back_p):
+    _primitive.def_impl(_run_compiled(_primitive))
+
+# Mapping: a new first axis, of size 1 for what is not mapped.
+
+
+def _at_front(operands: Sequence[Array], axes: Sequence[int | None]) -> list[Array]:
+    return [
+        jnp.expand_dims(operand, 0) if axis is None else jnp.moveaxis(operand, axis, 0)
+        for operand, axis in zip(operands, axes, strict=True)
+    ]
+
+
+def _map_values(primitive: Primitive, operands, axes, **static):
+    return primitive.bind(*_at_front(operands, axes), **static), 0
+
+
+def _map_pull_back(operands, axes, *, sizes, **static):
+    moved = _at_front(operands, axes)
+    count = max(operand.shape[0] for operand in moved) if all(moved_o.size for moved_o in moved) else None
+    count = _mapped_size(operands, axes) if count is None else count
+    gradients = pull_back_p.bind(*moved, sizes=tuple((count, *size) for size in sizes), **static)
+    return gradients, [0] * len(gradients)
+
+
+def _mapped_size(operands, axes) -> int:
+    return next(o.shape[axis] for o, axis in zip(operands, axes, strict=True) if axis is not None)
+
+
+batching.primitive_batchers[evaluate_p] = partial(_map_values, evaluate_p)
+batching.primitive_batchers[linearised_p] = partial(_map_values, linearised_p)
+batching.primitive_batchers[pull_back_p] = _map_pull_back
+
+# Differentiating: values to the linearisation, which transposes to the vector-Jacobian product; what goes
+# beyond is left to plain JAX.
+
+
+def _evaluate_jvp(primals, tangents, **static):
+    values = evaluate_p.bind(*primals, **static)
+    wanted = tuple(type(tangent) is not ad.Zero for tangent in tangents)
+    kept = [tangent for tangent, is_wanted in zip(tangents, wanted, strict=True) if is_wanted]
+    return values, linearised_p.bind(*primals, *kept, wanted=wanted, **static)
+
+
+def _transpose_linearised(cotangents, params, features, *tangents, wanted, **static):
+    unknown = [ad.is_undefined_primal(tangent) for tangent in tangents]
+    if type(cotangents) is ad.Zero:
+        return [None, None, *(ad.Zero(t.aval) if u else None for t, u in zip(tangents, unknown, strict=True))]
+    places = iter(zip(tangents, unknown, strict=True))
+    asked, sizes = [], []
+    for is_wanted in wanted:
+        tangent, is_unknown = next(places) if is_wanted else (None, False)
+        asked.append(is_unknown)
+        if is_unknown:
+            sizes.append(tangent.aval.shape[:-1])
+    gradients = iter(
+        pull_back_p.bind(params, features, cotangents, wanted=tuple(asked), sizes=tuple(sizes), **static)
+    )
+    return [None, None, *(next(gradients) if is_unknown else None for is_unknown in unknown)]
+
+
+def _plain_jvp(function: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(primals, tangents, **static):
+        tangents = [ad.instantiate_zeros(tangent) for tangent in tangents]
+        return jax.jvp(partial(function, **static), tuple(primals), tuple(tangents))
+
+    return rule
+
+
+ad.primitive_jvps[evaluate_p] = _evaluate_jvp
+ad.primitive_jvps[linearised_p] = _plain_jvp(_plain_linearised)
+ad.primitive_transposes[linearised_p] = _transpose_linearised
+ad.primitive_jvps[pull_back_p] = _plain_jvp(_plain_pull_back)
+
+# Lowering, where the platform is known.
+
+
+def _native(name: str) -> Callable[..., Any]:
+    def rule(ctx, *operands, circuit, observables, wanted=None, sizes=None):
+        del sizes  # the results' shapes say them
+        library.load()
+        table = lower_to_table(circuit, observables)
+        # Attributes have fixed types: Python's integers would follow JAX's 64-bit mode.
+        attributes: dict[str, Any] = {
+            "words": table.words,
+            "constants": table.constants,
+            "hash": np.int64(table.hash),
+        }
+        if wanted is not None:
+            attributes["grid"] = np.array([1, *_grid(*ctx.avals_in)], np.int64)[1:]
+            attributes["params_wanted"], attributes["features_wanted"] = wanted
+        return jax.ffi.ffi_lowering(library.target_name(name))(ctx, *operands, **attributes)
+
+    return rule
+
+
+def _register(primitive: Primitive, plain: Callable[..., Any]) -> None:
+    mlir.register_lowering(
+        primitive, mlir.lower_fun(plain, multiple_results=primitive.multiple_results)
+    )
+
+
+_register(evaluate_p, _plain_evaluate)
+_register(linearised_p, _plain_linearised)
+_register(pull_back_p, _plain_pull_back)
+mlir.register_lowering(evaluate_p, _native("evaluate"), platform="cpu")
+mlir.register_lowering(pull_back_p, _native("pull_back"), platform="cpu")

@@ -1,0 +1,161 @@
+// What Python sees: two XLA FFI handlers and plain C entry points.
+#include <string>
+
+#include "engine.h"
+#include "xla/ffi/api/ffi.h"
+
+namespace ffi = xla::ffi;
+
+namespace qjax {
+namespace {
+
+ffi::Error invalid(const std::string& what) { return ffi::Error(ffi::ErrorCode::kInvalidArgument, "qjax: " + what); }
+
+std::vector<int64_t> leading(const ffi::AnyBuffer& buffer) {
+  const auto dims = buffer.dimensions();
+  return {dims.begin(), dims.end() - 1};
+}
+
+// Whether a buffer is [*sizes, length] with sizes that are the grid's or 1, of the wanted type.
+bool fits(const ffi::AnyBuffer& buffer, ffi::DataType type, const std::vector<int64_t>& grid, int64_t length) {
+  const auto dims = buffer.dimensions();
+  if (buffer.element_type() != type || dims.size() != grid.size() + 1 || dims.back() != length) return false;
+  for (size_t d = 0; d < grid.size(); ++d)
+    if (dims[d] != 1 && dims[d] != grid[d]) return false;
+  return true;
+}
+
+Rowed rowed(const ffi::AnyBuffer& buffer) { return {buffer.untyped_data(), leading(buffer)}; }
+
+Threads threads_of(ffi::ThreadPool& pool) {
+  return {[&pool](std::function<void()> task) { pool.Schedule(std::move(task)); },
+          int(std::max<int64_t>(1, pool.num_threads()))};
+}
+
+// Runs a handler's body; whatever it throws becomes an error of the computation.
+template <class Body>
+ffi::Error guarded(Body&& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return ffi::Error(ffi::ErrorCode::kResourceExhausted,
+                      "qjax: there is not enough memory for the circuit's states. Use fewer qubits.");
+  } catch (const std::exception& error) {
+    return invalid(error.what());
+  }
+}
+
+ffi::Error evaluate_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::AnyBuffer features,
+                            ffi::Result<ffi::AnyBuffer> values, ffi::Span<const int32_t> words,
+                            ffi::Span<const double> constants, int64_t hash) {
+  return guarded([&]() -> ffi::Error {
+    const auto plan = cached_plan({words.begin(), words.size(), constants.begin(), constants.size()}, hash);
+    const ffi::DataType type = values->element_type();
+    if (type != ffi::F32 && type != ffi::F64) return invalid("values must be float32 or float64");
+    if (values->dimensions().size() < 1) return invalid("values must have a dimension");
+    const std::vector<int64_t> grid = leading(*values);
+    if (!fits(*values, type, grid, plan->num_observables)) return invalid("values have the wrong shape");
+    if (!fits(params, type, grid, plan->num_params)) return invalid("params have the wrong type or shape");
+    if (!fits(features, type, grid, plan->num_features)) return invalid("features have the wrong type or shape");
+    const Threads threads = threads_of(pool);
+    if (type == ffi::F32)
+      evaluate(*plan, grid, rowed(params), rowed(features), static_cast<float*>(values->untyped_data()), threads);
+    else
+      evaluate(*plan, grid, rowed(params), rowed(features), static_cast<double*>(values->untyped_data()), threads);
+    return ffi::Error::Success();
+  });
+}
+
+ffi::Error pull_back_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::AnyBuffer features,
+                             ffi::AnyBuffer cotangents, ffi::RemainingRets gradients,
+                             ffi::Span<const int32_t> words, ffi::Span<const double> constants, int64_t hash,
+                             ffi::Span<const int64_t> grid_sizes, bool params_wanted, bool features_wanted) {
+  return guarded([&]() -> ffi::Error {
+    const auto plan = cached_plan({words.begin(), words.size(), constants.begin(), constants.size()}, hash);
+    const ffi::DataType type = cotangents.element_type();
+    if (type != ffi::F32 && type != ffi::F64) return invalid("cotangents must be float32 or float64");
+    const std::vector<int64_t> grid(grid_sizes.begin(), grid_sizes.end());
+    for (int64_t size : grid)
+      if (size < 0) return invalid("a grid's size is negative");
+    if (!fits(params, type, grid, plan->num_params)) return invalid("params have the wrong type or shape");
+    if (!fits(features, type, grid, plan->num_features)) return invalid("features have the wrong type or shape");
+    if (!fits(cotangents, type, grid, plan->num_observables))
+      return invalid("cotangents have the wrong type or shape");
+    if (gradients.size() != size_t(params_wanted) + features_wanted) return invalid("wrong number of gradients");
+    void* out[2] = {nullptr, nullptr};
+    std::vector<int64_t> sizes[2];
+    size_t next = 0;
+    const bool wanted[2] = {params_wanted, features_wanted};
+    for (int which = 0; which < 2; ++which) {
+      if (!wanted[which]) continue;
+      auto gradient = gradients.get<ffi::AnyBuffer>(next++);
+      if (!gradient.has_value()) return gradient.error();
+      if (!fits(**gradient, type, grid, which == 0 ? plan->num_params : plan->num_features))
+        return invalid("a gradient has the wrong type or shape");
+      out[which] = (*gradient)->untyped_data();
+      sizes[which] = leading(**gradient);
+    }
+    const Threads threads = threads_of(pool);
+    if (type == ffi::F32)
+      pull_back(*plan, grid, rowed(params), rowed(features), rowed(cotangents), static_cast<float*>(out[0]),
+                sizes[0], static_cast<float*>(out[1]), sizes[1], threads);
+    else
+      pull_back(*plan, grid, rowed(params), rowed(features), rowed(cotangents), static_cast<double*>(out[0]),
+                sizes[0], static_cast<double*>(out[1]), sizes[1], threads);
+    return ffi::Error::Success();
+  });
+}
+
+}  // namespace
+}  // namespace qjax
+
+#define QJAX_EXPORT extern "C" __attribute__((visibility("default")))
+
+#pragma GCC visibility push(default)
+XLA_FFI_DEFINE_HANDLER_SYMBOL(qjax_evaluate, qjax::evaluate_handler,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Ret<ffi::AnyBuffer>()
+                                  .Attr<ffi::Span<const int32_t>>("words")
+                                  .Attr<ffi::Span<const double>>("constants")
+                                  .Attr<int64_t>("hash"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(qjax_pull_back, qjax::pull_back_handler,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .RemainingRets()
+                                  .Attr<ffi::Span<const int32_t>>("words")
+                                  .Attr<ffi::Span<const double>>("constants")
+                                  .Attr<int64_t>("hash")
+                                  .Attr<ffi::Span<const int64_t>>("grid")
+                                  .Attr<bool>("params_wanted")
+                                  .Attr<bool>("features_wanted"));
+#pragma GCC visibility pop
+
+// The version of the table and of the handlers' signatures.
+QJAX_EXPORT int qjax_abi_version() { return qjax::kTableVersion; }
+
+// Decodes a table; the message (at most `capacity` bytes, empty when it is well-formed) says what is wrong.
+QJAX_EXPORT int qjax_check_table(const int32_t* words, size_t num_words, const double* constants,
+                                 size_t num_constants, char* message, size_t capacity) {
+  std::string problem;
+  try {
+    qjax::decode({words, num_words, constants, num_constants});
+  } catch (const std::exception& error) {
+    problem = error.what();
+  }
+  if (capacity > 0) {
+    const size_t length = std::min(problem.size(), capacity - 1);
+    problem.copy(message, length);
+    message[length] = '\0';
+  }
+  return problem.empty() ? 0 : 1;
+}
+
+// The instruction-set level that the library was built for.
+QJAX_EXPORT const char* qjax_isa() { return QJAX_ISA; }

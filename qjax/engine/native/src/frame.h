@@ -1,0 +1,123 @@
+// Where amplitudes are: permutations by x, cx and swap change addresses and move nothing.
+//
+// The amplitude of basis state x lies at y = A x + b over GF(2). Column q of A is what flipping qubit q does to
+// the address; row q of the inverse of A has the parity that qubit q reads off the address. The low bits of
+// an address are the lane within a vector, the others the vector.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "vec.h"
+
+namespace qjax {
+
+// A qubit, or anything that behaves like one: `flip` toggles it, `parity(row & y) ^ one` is its value.
+struct Axis {
+  uint32_t flip, row, one;
+};
+
+struct Frame {
+  int num_qubits;
+  Axis axes[32];
+
+  explicit Frame(int n) : num_qubits(n) {
+    for (int q = 0; q < n; ++q) axes[q] = {1u << (n - 1 - q), 1u << (n - 1 - q), 0};
+  }
+
+  // All three are their own inverses.
+  void flip(int q) { axes[q].one ^= 1; }
+  void controlled_flip(int control, int target) {
+    axes[control].flip ^= axes[target].flip;
+    axes[target].row ^= axes[control].row;
+    axes[target].one ^= axes[control].one;
+  }
+  void exchange(int a, int b) { std::swap(axes[a], axes[b]); }
+
+  uint32_t flips(uint32_t mask) const {
+    uint32_t out = 0;
+    for (; mask; mask &= mask - 1) out ^= axes[__builtin_ctz(mask)].flip;
+    return out;
+  }
+  uint32_t row(uint32_t mask) const {
+    uint32_t out = 0;
+    for (; mask; mask &= mask - 1) out ^= axes[__builtin_ctz(mask)].row;
+    return out;
+  }
+  uint32_t one(uint32_t mask) const {
+    uint32_t out = 0;
+    for (; mask; mask &= mask - 1) out ^= axes[__builtin_ctz(mask)].one;
+    return out;
+  }
+};
+
+// Collects axes whose flips stay independent when the lane bits are left out.
+class Independent {
+ public:
+  explicit Independent(int lane_bits) : lane_bits_(lane_bits) {}
+
+  bool add(uint32_t flip) {
+    uint32_t rest = flip >> lane_bits_;
+    for (int k = 0; k < count_; ++k)
+      if (rest >> pivots_[k] & 1) rest ^= basis_[k];
+    if (rest == 0) return false;
+    pivots_[count_] = 31 - __builtin_clz(rest);
+    basis_[count_++] = rest;
+    return true;
+  }
+  uint32_t pivots() const {
+    uint32_t out = 0;
+    for (int k = 0; k < count_; ++k) out |= 1u << pivots_[k];
+    return out;
+  }
+
+ private:
+  int lane_bits_, count_ = 0;
+  int pivots_[8];
+  uint32_t basis_[8];
+};
+
+// Walks over the vectors of a state in sets of 2^K that K axes couple, in Gray-code order: each set is one XOR
+// away from the one before. `offsets[g]` leads from a set's first member (all axes at zero, on lane 0) to
+// the member with the axes at g. An address's lane bits say by which exchange of lanes a vector is read.
+template <int K>
+struct Cosets {
+  uint32_t offsets[1 << K];
+  uint32_t columns[32];
+  uint32_t first = 0;
+  uint32_t count;
+  bool exchanges_lanes = false;
+
+  Cosets(const Axis* axes, int num_qubits, int lane_bits) {
+    Independent independent(lane_bits);
+    for (int k = 0; k < K; ++k) independent.add(axes[k].flip);
+    const uint32_t pivots = independent.pivots();
+    const uint32_t lanes = (1u << lane_bits) - 1;
+    uint32_t seen = 0;
+    for (int g = 0; g < 1 << K; ++g) {
+      offsets[g] = 0;
+      for (int k = 0; k < K; ++k)
+        if (g >> k & 1) offsets[g] ^= axes[k].flip;
+      seen |= offsets[g];
+    }
+    for (int k = 0; k < K; ++k)
+      if (axes[k].one) first ^= axes[k].flip;
+    seen |= first;
+    int free = 0;
+    for (int bit = 0; bit < num_qubits - lane_bits; ++bit) {
+      if (pivots >> bit & 1) continue;
+      uint32_t column = 1u << (bit + lane_bits);
+      for (int k = 0; k < K; ++k)
+        if (axes[k].row >> (bit + lane_bits) & 1) column ^= axes[k].flip;
+      seen |= column;
+      columns[free++] = column;
+    }
+    count = 1u << free;
+    columns[free] = 0;
+    exchanges_lanes = (seen & lanes) != 0;
+  }
+
+  uint32_t after(uint32_t base, uint32_t index) const { return base ^ columns[__builtin_ctz(index + 1)]; }
+};
+
+}  // namespace qjax

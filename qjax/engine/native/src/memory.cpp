@@ -1,0 +1,77 @@
+#include "memory.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <vector>
+
+namespace qjax {
+namespace {
+
+constexpr std::align_val_t kAlignment{4096};
+constexpr size_t kMaxKept = size_t(64) << 20;
+
+struct Kept {
+  char* data;
+  size_t size;
+};
+
+constexpr size_t kMaxBuffers = 16;
+
+struct Store {
+  std::mutex mutex;
+  std::vector<Kept> buffers;
+  size_t total = 0;
+  Store() { buffers.reserve(kMaxBuffers); }  // so that giving back never fails
+};
+
+Store& store() {
+  static Store& instance = *new Store;  // leaked on purpose: handlers may run while the process ends
+  return instance;
+}
+
+}  // namespace
+
+Buffer::Buffer(size_t size) : data_(nullptr), size_(size) {
+  Store& kept = store();
+  {
+    std::lock_guard lock(kept.mutex);
+    for (auto it = kept.buffers.begin(); it != kept.buffers.end(); ++it)
+      if (it->size >= size && it->size / 4 <= size) {
+        data_ = it->data;
+        size_ = it->size;
+        kept.total -= it->size;
+        kept.buffers.erase(it);
+        return;
+      }
+  }
+  data_ = static_cast<char*>(::operator new(size, kAlignment));
+}
+
+Buffer::~Buffer() {
+  Store& kept = store();
+  {
+    std::lock_guard lock(kept.mutex);
+    if (size_ <= kMaxKept - kept.total && kept.buffers.size() < kMaxBuffers) {
+      kept.buffers.push_back({data_, size_});
+      kept.total += size_;
+      return;
+    }
+  }
+  ::operator delete(data_, kAlignment);
+}
+
+void check_memory(double bytes) {
+  const double memory = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));
+  if (bytes <= 0.9 * memory) return;
+  char message[200];
+  std::snprintf(message, sizeof(message),
+                "The circuit's states need %.3g GB and the machine has %.3g GB. Use fewer qubits or single precision.",
+                bytes / 1e9, memory / 1e9);
+  throw std::runtime_error(message);
+}
+
+}  // namespace qjax
