@@ -13,15 +13,15 @@ import numpy as np
 from jax import Array
 
 from qjax.circuit import Circuit
+from qjax.engine import grid, native, xla
 from qjax.engine import shots as sampling
-from qjax.engine import xla
 from qjax.engine.chunks import map_grid, states_per_chunk
 from qjax.engine.program import lower
 from qjax.errors import ArgumentError
 from qjax.executor import Estimate, check_batch, check_mask, circuit_keys
 from qjax.observables import PauliSum, as_observables, measurement_groups
 
-ENGINES = ("auto", "xla")
+ENGINES = ("auto", "native", "xla")
 DTYPES = ("complex64", "complex128")
 
 
@@ -34,7 +34,9 @@ class Simulator:
     and shape. Memory is bounded: large batches are simulated in chunks.
 
     Args:
-        engine: "auto" or "xla" (plain JAX, every device).
+        engine: what computes exact expectation values and their gradients. "native" is the compiled kernel,
+            which runs on CPUs; "xla" is plain JAX, for every device; "auto" is native where the program
+            runs on a CPU and the kernel is installed. Shots, samples and state vectors are plain JAX's.
         shots: None for exact results; else how often every circuit is measured, or a tuple with one number
             for each parameter set.
         dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
@@ -50,7 +52,7 @@ class Simulator:
         ((2, 1, 1), [1.0, -1.0])
     """
 
-    engine: Literal["auto", "xla"] = "auto"
+    engine: Literal["auto", "native", "xla"] = "auto"
     shots: int | tuple[int, ...] | None = None
     dtype: Literal["complex64", "complex128"] = "complex64"
 
@@ -58,6 +60,8 @@ class Simulator:
         for name, value, known in (("engine", self.engine, ENGINES), ("dtype", self.dtype, DTYPES)):
             if value not in known:
                 raise ArgumentError(name, f"be one of {', '.join(known)}", f"it is {value!r}", "Pick one.")
+        if self.engine == "native":
+            native.load()
         if self.shots is None:
             return
         numbers = self.shots if isinstance(self.shots, tuple) else (self.shots,)
@@ -109,7 +113,8 @@ class Simulator:
             measurement basis.
 
         Raises:
-            ArgumentError: if shapes do not fit, or a key is missing.
+            ArgumentError: if shapes do not fit, a key is missing, or the native engine is asked for and
+                cannot take the circuit.
 
         Example:
             >>> from qjax import Circuit, Op, PauliSum
@@ -242,9 +247,7 @@ def _expectations(
     covariance: bool,
 ) -> tuple[Array, Array, Array | None]:
     if keys is None:
-        mean = _map_states(
-            simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
-        )
+        mean = _exact(simulator, circuit, params, features, observables)
         matrix = jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype) if covariance else None
         return mean, jnp.zeros_like(mean), matrix
     groups = measurement_groups(observables)
@@ -261,6 +264,28 @@ def _expectations(
     )
     variance = jnp.diagonal(matrix, axis1=-2, axis2=-1)
     return mean, variance, matrix if covariance else None
+
+
+def _exact(
+    simulator: Simulator,
+    circuit: Circuit,
+    params: Array,
+    features: Array,
+    observables: tuple[PauliSum, ...],
+) -> Array:
+    real = xla.real_dtype(np.dtype(simulator.dtype))
+    sets = params.astype(real)[:, None, :]
+    samples = features.astype(real) if features.ndim == 3 else features.astype(real)[None]
+    runs_native = simulator.engine != "xla" and native.can_run(circuit)
+    if simulator.engine == "native" and not runs_native:
+        raise ArgumentError(
+            "engine",
+            f'be "auto" or "xla" for circuits of more than {native.MAX_QUBITS} qubits',
+            f"the circuit has {circuit.num_qubits}",
+            "The native engine's addresses end there.",
+        )
+    engine = native if runs_native else grid
+    return engine.expectations(circuit, observables, sets, samples)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -8,6 +8,8 @@ import jax
 from rich.console import Console
 
 from qjax.cli.settings import cache_directory
+from qjax.engine import native
+from qjax.engine.native.library import CURE
 from qjax.store import describe_environment
 
 
@@ -20,7 +22,7 @@ def show_info(json_output: bool) -> None:
     report = {
         **describe_environment(),
         "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
-        "engine": "xla",
+        "engine": _engine(),
         "compilation_cache": str(cache_directory()),
     }
     if json_output:
@@ -30,3 +32,10 @@ def show_info(json_output: bool) -> None:
     for key, value in report.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         console.print(f"[bold]{key}[/]: {text}", highlight=False)
+
+
+def _engine() -> str:
+    isa = native.isa()
+    if isa is None:
+        return f"xla (the native engine is absent: {CURE})"
+    return f"native ({isa}) on CPUs, xla elsewhere"

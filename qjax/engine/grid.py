@@ -16,9 +16,7 @@ from qjax.engine.program import lower
 from qjax.observables import PauliSum
 
 
-def expectations(
-    circuit: Circuit, observables: Sequence[PauliSum], params: Array, features: Array
-) -> Array:
+def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Array, features: Array) -> Array:
     """Expectation values of every circuit of a grid.
 
     Args:

@@ -47,9 +47,9 @@ def available() -> tuple[str, ...]:
     return tuple(isa for isa in installed if _LEVELS[isa] <= level)
 
 
-def is_available() -> bool:
-    """Whether the native engine can run here."""
-    return bool(available())
+def isa() -> str | None:
+    """The variant that runs here: v4, v3, v2 (of x86-64) or generic; None where there is none."""
+    return load().isa if available() else None
 
 
 @cache

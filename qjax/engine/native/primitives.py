@@ -24,13 +24,11 @@ from jax.interpreters import ad, batching, mlir
 from qjax.circuit import Circuit
 from qjax.engine import grid
 from qjax.engine.native import library
-from qjax.engine.native.lowering import lower_to_table
+from qjax.engine.native.lowering import MAX_QUBITS, lower_to_table
 from qjax.observables import PauliSum
 
 
-def expectations(
-    circuit: Circuit, observables: Sequence[PauliSum], params: Array, features: Array
-) -> Array:
+def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Array, features: Array) -> Array:
     """Expectation values of every circuit of a grid, by the native engine where the program runs on a CPU.
 
     Args:
@@ -43,6 +41,18 @@ def expectations(
         Values `[*grid, O]` in the same dtype.
     """
     return evaluate_p.bind(params, features, circuit=circuit, observables=tuple(observables))
+
+
+def can_run(circuit: Circuit) -> bool:
+    """Whether the kernel is installed and takes circuits of this size.
+
+    Args:
+        circuit: the circuit.
+
+    Returns:
+        Whether `expectations` can be used on a CPU.
+    """
+    return circuit.num_qubits <= MAX_QUBITS and library.isa() is not None
 
 
 evaluate_p = Primitive("qjax_evaluate")
@@ -112,8 +122,7 @@ def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
 def _gradient_avals(params, features, cotangents, *, wanted, sizes, **_) -> list[ShapedArray]:
     lengths = [o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w]
     return [
-        ShapedArray((*size, length), cotangents.dtype)
-        for size, length in zip(sizes, lengths, strict=True)
+        ShapedArray((*size, length), cotangents.dtype) for size, length in zip(sizes, lengths, strict=True)
     ]
 
 
@@ -147,15 +156,11 @@ def _map_values(primitive: Primitive, operands, axes, **static):
 
 
 def _map_pull_back(operands, axes, *, sizes, **static):
-    moved = _at_front(operands, axes)
-    count = max(operand.shape[0] for operand in moved) if all(moved_o.size for moved_o in moved) else None
-    count = _mapped_size(operands, axes) if count is None else count
-    gradients = pull_back_p.bind(*moved, sizes=tuple((count, *size) for size in sizes), **static)
+    count = next(o.shape[axis] for o, axis in zip(operands, axes, strict=True) if axis is not None)
+    gradients = pull_back_p.bind(
+        *_at_front(operands, axes), sizes=tuple((count, *size) for size in sizes), **static
+    )
     return gradients, [0] * len(gradients)
-
-
-def _mapped_size(operands, axes) -> int:
-    return next(o.shape[axis] for o, axis in zip(operands, axes, strict=True) if axis is not None)
 
 
 batching.primitive_batchers[evaluate_p] = partial(_map_values, evaluate_p)
@@ -225,14 +230,8 @@ def _native(name: str) -> Callable[..., Any]:
     return rule
 
 
-def _register(primitive: Primitive, plain: Callable[..., Any]) -> None:
-    mlir.register_lowering(
-        primitive, mlir.lower_fun(plain, multiple_results=primitive.multiple_results)
-    )
-
-
-_register(evaluate_p, _plain_evaluate)
-_register(linearised_p, _plain_linearised)
-_register(pull_back_p, _plain_pull_back)
+mlir.register_lowering(evaluate_p, mlir.lower_fun(_plain_evaluate, multiple_results=False))
+mlir.register_lowering(linearised_p, mlir.lower_fun(_plain_linearised, multiple_results=False))
+mlir.register_lowering(pull_back_p, mlir.lower_fun(_plain_pull_back, multiple_results=True))
 mlir.register_lowering(evaluate_p, _native("evaluate"), platform="cpu")
 mlir.register_lowering(pull_back_p, _native("pull_back"), platform="cpu")

@@ -209,6 +209,74 @@ void lane_matrix(const State<T>& state, const Axis& axis, const Matrix<T>& matri
   }
 }
 
+// Several one-qubit matrices on axes that are bits of the lane, in one pass.
+template <class T, int K>
+void apply_in_lanes(const State<T>& state, const uint32_t* bits, const Matrix<T>* matrices) {
+  using V = typename Lanes<T>::V;
+  // diagonal and off-diagonal entry for every lane
+  Amp<T> here[K], there[K];
+  typename Lanes<T>::I order[K];
+  for (int k = 0; k < K; ++k)
+    for (int l = 0; l < Lanes<T>::kWidth; ++l) {
+      const int one = (l & bits[k]) != 0;
+      here[k].re[l] = matrices[k].re[3 * one][l];
+      here[k].im[l] = matrices[k].im[3 * one][l];
+      there[k].re[l] = matrices[k].re[1 + one][l];
+      there[k].im[l] = matrices[k].im[1 + one][l];
+      order[k][l] = l ^ bits[k];
+    }
+  for (uint32_t v = 0; v < state.num_vectors(); ++v) {
+    Amp<T> a = state.data[v];
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) {
+      const V re = permute<T>(a.re, order[k]), im = permute<T>(a.im, order[k]);
+      a = {here[k].re * a.re - here[k].im * a.im + there[k].re * re - there[k].im * im,
+           here[k].re * a.im + here[k].im * a.re + there[k].re * im + there[k].im * re};
+    }
+    state.data[v] = a;
+  }
+}
+
+// The overlaps of axes that are bits of the lane, in one pass.
+template <class T, int K>
+void overlaps_in_lanes(const State<T>& psi, const State<T>& lambda, const uint32_t* bits, Bloch<T>* overlaps) {
+  using V = typename Lanes<T>::V;
+  V x[K] = {}, y[K] = {}, z{};
+  for (uint32_t v = 0; v < psi.num_vectors(); ++v) {
+    const Amp<T> p = psi.data[v], l = lambda.data[v];
+    z += l.re * p.im - l.im * p.re;
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) {
+      const V re = exchange<T>(p.re, bits[k]), im = exchange<T>(p.im, bits[k]);
+      x[k] += l.re * im - l.im * re;
+      y[k] += l.re * re + l.im * im;
+    }
+  }
+  for (int k = 0; k < K; ++k) {
+    const V signs = lane_signs<T>(bits[k]);
+    overlaps[k] = {x[k], -signs * y[k], signs * z};
+  }
+}
+
+// Reorders the lanes of every vector so that some qubits become bits of the lane: qubit k the bit `1 << k`.
+// Their flips must stay within vectors.
+template <class T>
+void sort_lanes(const State<T>& state, const Axis* axes) {
+  typename Lanes<T>::I order;
+  for (int l = 0; l < Lanes<T>::kWidth; ++l) {
+    order[l] = l & ~state.lane_mask();
+    for (int k = 0; k < state.lane_bits; ++k)
+      if (l >> k & 1) order[l] ^= axes[k].flip;
+  }
+  for (uint32_t v = 0; v < state.num_vectors(); ++v) {
+    uint32_t first = 0;  // the lane with all of the qubits at zero
+    for (int k = 0; k < state.lane_bits; ++k)
+      if (parity((v << state.lane_bits) & axes[k].row) ^ axes[k].one) first ^= axes[k].flip;
+    const auto from = order ^ first;
+    state.data[v] = {permute<T>(state.data[v].re, from), permute<T>(state.data[v].im, from)};
+  }
+}
+
 template <class T, bool kExchange>
 void rotation_pass(const State<T>& state, const Pauli& pauli, const Cosets<1>& cosets,
                    typename Lanes<T>::V cosine, typename Lanes<T>::V sine) {

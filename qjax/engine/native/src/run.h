@@ -246,9 +246,7 @@ class Runner {
 
   // Calls group(count, axes, qubits) for groups of qubits that one pass can take.
   template <class Group>
-  void in_groups(const std::vector<Chain>& chains, int most, Group&& group) {
-    uint32_t left = 0;
-    for (const Chain& chain : chains) left |= 1u << chain.qubit;
+  void in_groups(uint32_t left, int most, Group&& group) {
     while (left) {
       Independent independent(space_.psi.lane_bits);
       Axis axes[3];
@@ -259,7 +257,7 @@ class Runner {
         axes[count] = frame_.axes[q];
         qubits[count++] = q;
       }
-      if (count == 0) {  // flips within vectors, one at a time
+      if (count == 0) {  // only flips within vectors are left, or flips that are dependent but for the lane
         qubits[0] = __builtin_ctz(left);
         axes[0] = frame_.axes[qubits[0]];
         left &= left - 1;
@@ -269,12 +267,87 @@ class Runner {
     }
   }
 
+  // Brings the frame's last qubits back to the bits of the lane, so that most passes exchange no lanes. Not
+  // possible where flipping one of them leaves the vector; all passes work in any frame.
+  void sort_lanes(bool with_lambda) {
+    const int lane_bits = space_.psi.lane_bits, n = plan_.num_qubits;
+    const uint32_t lanes = space_.psi.lane_mask();
+    Axis axes[8];
+    bool sorted = true;
+    for (int bit = 0; bit < lane_bits; ++bit) {
+      const Axis& axis = axes[bit] = frame_.axes[n - 1 - bit];
+      if (axis.flip & ~lanes) return;
+      sorted &= axis.flip == 1u << bit && axis.row == 1u << bit && axis.one == 0;
+    }
+    if (sorted) return;
+    qjax::sort_lanes<T>(space_.psi, axes);
+    if (with_lambda) qjax::sort_lanes<T>(space_.lambda, axes);
+    for (int q = 0; q < n - lane_bits; ++q) {
+      frame_.axes[q].flip &= ~lanes;
+      frame_.axes[q].row &= ~lanes;
+    }
+    for (int bit = 0; bit < lane_bits; ++bit) frame_.axes[n - 1 - bit] = {1u << bit, 1u << bit, 0};
+  }
+
+  // Whether an axis is a bit of the lane.
+  bool is_lane_bit(const Axis& axis) const {
+    return axis.flip == axis.row && axis.one == 0 && axis.flip <= space_.psi.lane_mask() &&
+           (axis.flip & (axis.flip - 1)) == 0;
+  }
+
+  // The chains on bits of the lane, which one pass takes together, and the qubits of the others.
+  struct InLanes {
+    const Chain* chains[4];
+    uint32_t bits[4];
+    int count = 0;
+    uint32_t others = 0;
+  };
+
+  InLanes in_lanes(const std::vector<Chain>& chains) const {
+    InLanes out;
+    for (const Chain& chain : chains) {
+      const Axis& axis = frame_.axes[chain.qubit];
+      if (is_lane_bit(axis)) {
+        out.bits[out.count] = axis.flip;
+        out.chains[out.count++] = &chain;
+      } else {
+        out.others |= 1u << chain.qubit;
+      }
+    }
+    return out;
+  }
+
+  void apply_in_lanes(const State<T>& state, const InLanes& lanes) {
+    Matrix<T> u[4];
+    for (int k = 0; k < lanes.count; ++k) u[k] = space_.matrices[lanes.chains[k]->qubit];
+    switch (lanes.count) {
+      case 1: return qjax::apply_in_lanes<T, 1>(state, lanes.bits, u);
+      case 2: return qjax::apply_in_lanes<T, 2>(state, lanes.bits, u);
+      case 3: return qjax::apply_in_lanes<T, 3>(state, lanes.bits, u);
+      case 4: return qjax::apply_in_lanes<T, 4>(state, lanes.bits, u);
+      default: return;
+    }
+  }
+
+  void overlaps_in_lanes(const InLanes& lanes, Bloch<T>* overlaps) {
+    switch (lanes.count) {
+      case 1: return qjax::overlaps_in_lanes<T, 1>(space_.psi, space_.lambda, lanes.bits, overlaps);
+      case 2: return qjax::overlaps_in_lanes<T, 2>(space_.psi, space_.lambda, lanes.bits, overlaps);
+      case 3: return qjax::overlaps_in_lanes<T, 3>(space_.psi, space_.lambda, lanes.bits, overlaps);
+      case 4: return qjax::overlaps_in_lanes<T, 4>(space_.psi, space_.lambda, lanes.bits, overlaps);
+      default: return;
+    }
+  }
+
   void apply_layer(const std::vector<Chain>& chains) {
-    in_groups(chains, kForwardGroup, [&](int count, const Axis* axes, const int* qubits) {
+    sort_lanes(false);
+    const InLanes lanes = in_lanes(chains);
+    apply_in_lanes(space_.psi, lanes);
+    in_groups(lanes.others, kForwardGroup, [&](int count, const Axis* axes, const int* qubits) {
       Matrix<T> u[3];
       for (int k = 0; k < std::max(count, 1); ++k) u[k] = space_.matrices[qubits[k]];
       switch (count) {
-        case 0: return lane_gate(space_.psi, axes[0], u[0]);
+        case 0: return lane_matrix<T>(space_.psi, axes[0], u[0]);
         case 1: return apply_group<T, 1>(space_.psi, axes, u);
         case 2: return apply_group<T, 2>(space_.psi, axes, u);
         default: return apply_group<T, 3>(space_.psi, axes, u);
@@ -282,8 +355,12 @@ class Runner {
     });
   }
 
-  // A flip that is dependent in the vectors may still leave the vector: then one axis alone is a group.
-  void lane_gate(const State<T>& state, const Axis& axis, const Matrix<T>& u) { lane_matrix<T>(state, axis, u); }
+  Bloch<T> overlaps_of(int qubit) const {
+    const uint32_t q = 1u << qubit;
+    return {overlap<T>(space_.psi, space_.lambda, Pauli(frame_, q, 0)),
+            overlap<T>(space_.psi, space_.lambda, Pauli(frame_, q, q)),
+            overlap<T>(space_.psi, space_.lambda, Pauli(frame_, 0, q))};
+  }
 
   void backward(const std::vector<Step>& steps, int64_t param_shift, int64_t feature_shift) {
     for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
@@ -320,20 +397,24 @@ class Runner {
       space_.matrices[chain.qubit] = inverse(chain_matrix(chain, param_shift, feature_shift));
     const Chain* chain_of[kMaxQubits];
     for (const Chain& chain : step.chains) chain_of[chain.qubit] = &chain;
-    in_groups(step.chains, kAdjointGroup, [&](int count, const Axis* axes, const int* qubits) {
+    sort_lanes(true);
+    const InLanes lanes = in_lanes(step.chains);
+    Bloch<T> lane_overlaps[4];
+    overlaps_in_lanes(lanes, lane_overlaps);
+    for (int k = 0; k < lanes.count; ++k)
+      chain_gradient(*lanes.chains[k], param_shift, feature_shift, lane_overlaps[k]);
+    apply_in_lanes(space_.psi, lanes);
+    apply_in_lanes(space_.lambda, lanes);
+    in_groups(lanes.others, kAdjointGroup, [&](int count, const Axis* axes, const int* qubits) {
       Matrix<T> u[3];
       Bloch<T> overlaps[3];
       for (int k = 0; k < std::max(count, 1); ++k) u[k] = space_.matrices[qubits[k]];
       switch (count) {
-        case 0: {
-          const uint32_t q = 1u << qubits[0];
-          overlaps[0] = {overlap<T>(space_.psi, space_.lambda, Pauli(frame_, q, 0)),
-                         overlap<T>(space_.psi, space_.lambda, Pauli(frame_, q, q)),
-                         overlap<T>(space_.psi, space_.lambda, Pauli(frame_, 0, q))};
-          lane_gate(space_.psi, axes[0], u[0]);
-          lane_gate(space_.lambda, axes[0], u[0]);
+        case 0:
+          overlaps[0] = overlaps_of(qubits[0]);
+          lane_matrix<T>(space_.psi, axes[0], u[0]);
+          lane_matrix<T>(space_.lambda, axes[0], u[0]);
           break;
-        }
         case 1: adjoint_group<T, 1>(space_.psi, space_.lambda, axes, u, overlaps); break;
         default: adjoint_group<T, 2>(space_.psi, space_.lambda, axes, u, overlaps);
       }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 namespace qjax {
 
@@ -52,18 +53,25 @@ inline typename Lanes<T>::V splat(T x) {
   return x - typename Lanes<T>::V{};
 }
 
+// Lane l of the result is lane order[l] of the argument.
+template <class T>
+inline typename Lanes<T>::V permute(typename Lanes<T>::V v, typename Lanes<T>::I order) {
+#if defined(__clang__)
+  typename Lanes<T>::V out;
+  for (int l = 0; l < Lanes<T>::kWidth; ++l) out[l] = v[order[l]];
+  return out;
+#else
+  return __builtin_shuffle(v, order);
+#endif
+}
+
 // Lane l of the result is lane `l ^ mask` of the argument.
 template <class T>
 inline typename Lanes<T>::V exchange(typename Lanes<T>::V v, uint32_t mask) {
-  typename Lanes<T>::I index;
-  for (int l = 0; l < Lanes<T>::kWidth; ++l) index[l] = l ^ mask;
-#if defined(__clang__)
-  typename Lanes<T>::V out;
-  for (int l = 0; l < Lanes<T>::kWidth; ++l) out[l] = v[index[l]];
-  return out;
-#else
-  return __builtin_shuffle(v, index);
-#endif
+  const auto indices = []<int... k>(std::integer_sequence<int, k...>) {
+    return typename Lanes<T>::I{k...};
+  }(std::make_integer_sequence<int, Lanes<T>::kWidth>{});
+  return permute<T>(v, indices ^ mask);
 }
 
 // -1 on the lanes whose index has odd parity with the mask, +1 on the others.
