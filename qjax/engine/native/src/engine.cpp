@@ -13,6 +13,8 @@ namespace {
 constexpr double kWorthAThread = 60e3;  // ns
 constexpr double kVectorStep = 2.0;     // ns for one gate on one vector, roughly
 constexpr double kCacheBytes = 1 << 20;
+// What a block's angles and matrices cost for each gate, in vectors.
+constexpr double kMatrixCost = 64;
 
 int64_t product(const std::vector<int64_t>& sizes) {
   int64_t out = 1;
@@ -37,6 +39,14 @@ class RowOf {
   std::vector<int64_t> grid_, strides_;
 };
 
+// Estimated time of one block, in nanoseconds.
+template <class T>
+double block_time(const Plan& plan, int lane_bits, int states) {
+  const double vectors = std::ldexp(1.0, plan.num_qubits - lane_bits);
+  const bool spills = vectors * states * sizeof(Amp<T>) > kCacheBytes;
+  return kVectorStep * (plan.work + 1) * (vectors * (1 + 0.15 * lane_bits) * (spills ? 2 : 1) + kMatrixCost);
+}
+
 // How many qubits lie within a vector: none while vectors can be filled with circuits and stay in cache.
 template <class T>
 int choose_lane_bits(const Plan& plan, int64_t circuits, int threads, int states) {
@@ -44,11 +54,10 @@ int choose_lane_bits(const Plan& plan, int64_t circuits, int threads, int states
   double least = INFINITY;
   for (int bits = 0; 1 << bits <= Lanes<T>::kWidth && bits < plan.num_qubits; ++bits) {
     const int64_t per_block = Lanes<T>::kWidth >> bits;
-    const double blocks = std::ceil(double((circuits + per_block - 1) / per_block) / threads);
-    const double vectors = std::ldexp(1.0, plan.num_qubits - bits);
-    const bool spills = vectors * states * sizeof(Amp<T>) > kCacheBytes;
-    const double cost = blocks * vectors * (1 + 0.15 * bits) * (spills ? 2 : 1);
-    if (cost < least) best = bits, least = cost;
+    const double blocks = double((circuits + per_block - 1) / per_block);
+    const double one = block_time<T>(plan, bits, states);
+    const double time = one * blocks < kWorthAThread ? one * blocks : one * std::ceil(blocks / threads);
+    if (time < least) best = bits, least = time;
   }
   return best;
 }
@@ -63,7 +72,7 @@ class Grid {
     per_block_ = Lanes<T>::kWidth >> lane_bits_;
     blocks_ = (circuits_ + per_block_ - 1) / per_block_;
     const double vectors = std::ldexp(1.0, plan.num_qubits - lane_bits_);
-    const double time = kVectorStep * blocks_ * vectors * (plan.work + 1) * (backward ? 4 : 1);
+    const double time = block_time<T>(plan, lane_bits_, states) * blocks_ * (backward ? 4 : 1);
     helpers_ = time < kWorthAThread ? 0 : int(std::min<int64_t>(threads.count, blocks_) - 1);
     helpers_ = std::max(helpers_, 0);
     check_memory((helpers_ + 1) * vectors * states * sizeof(Amp<T>));

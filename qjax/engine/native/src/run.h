@@ -75,7 +75,9 @@ class Runner {
   void pull_back() {
     forward();
     apply_observables<T>(space_.psi, space_.lambda, frame_, plan_, space_.values, space_.weights);
-    backward(plan_.steps, 0, 0);
+    // What comes before the first wanted angle need not be undone.
+    const auto first = std::find_if(plan_.steps.begin(), plan_.steps.end(), [&](const Step& s) { return wanted(s); });
+    backward(plan_.steps, first - plan_.steps.begin(), 0, 0);
   }
 
  private:
@@ -362,9 +364,10 @@ class Runner {
             overlap<T>(space_.psi, space_.lambda, Pauli(frame_, 0, q))};
   }
 
-  void backward(const std::vector<Step>& steps, int64_t param_shift, int64_t feature_shift) {
-    for (auto it = steps.rbegin(); it != steps.rend(); ++it) {
-      const Step& step = *it;
+  // Undoes the steps from the last one down to `first`, and adds gradients on the way.
+  void backward(const std::vector<Step>& steps, size_t first, int64_t param_shift, int64_t feature_shift) {
+    for (size_t index = steps.size(); index-- > first;) {
+      const Step& step = steps[index];
       switch (step.kind) {
         case Step::kLayer:
           undo_layer(step, param_shift, feature_shift);
@@ -384,7 +387,7 @@ class Runner {
           break;
         case Step::kLoop:
           for (int64_t t = step.times - 1; t >= 0; --t)
-            backward(step.body, param_shift + t * step.param_stride, feature_shift + t * step.feature_stride);
+            backward(step.body, 0, param_shift + t * step.param_stride, feature_shift + t * step.feature_stride);
           break;
         default:
           permute(step);
@@ -450,6 +453,16 @@ class Runner {
 
   bool wanted(const Angle& angle) const {
     return (params_wanted_ && angle.param >= 0) || (features_wanted_ && angle.feature >= 0);
+  }
+
+  bool wanted(const Step& step) const {
+    auto in_chain = [&](const Chain& chain) {
+      return std::any_of(chain.factors.begin(), chain.factors.end(),
+                         [&](const Factor& factor) { return wanted(factor.angle); });
+    };
+    return (step.kind == Step::kRotation && wanted(step.angle)) ||
+           std::any_of(step.chains.begin(), step.chains.end(), in_chain) ||
+           std::any_of(step.body.begin(), step.body.end(), [&](const Step& inner) { return wanted(inner); });
   }
 
   // Lanes hold parts of d<O>/d(angle); the chain rule takes them on to parameters and features.
