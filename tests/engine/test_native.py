@@ -76,20 +76,21 @@ def difference(circuit, num_sets, num_samples, dtype):
     )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+# One circuit, a vector that two parameter sets share, several vectors, and a circuit spread over the lanes.
 @pytest.mark.parametrize(
-    ("num_qubits", "num_sets", "num_samples"), [(1, 2, 3), (3, 3, 17), (5, 1, 1), (8, 2, 1)]
+    ("num_qubits", "num_sets", "num_samples", "dtype"),
+    [(1, 2, 3, "float64"), (3, 3, 17, "float64"), (3, 2, 9, "float32"), (5, 1, 1, "float64")],
 )
 def test_every_gate(num_qubits, num_sets, num_samples, dtype):
     with jax.enable_x64(dtype == "float64"):
         assert difference(every_gate(num_qubits), num_sets, num_samples, dtype) < TOLERANCES[dtype]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 4), st.integers(1, 20))
 def test_random_circuits_with_loops(seed, num_qubits, num_sets, num_samples):
     with jax.enable_x64(True):
-        circuit = random_circuit(seed, num_qubits, 15)
+        circuit = random_circuit(seed, num_qubits, 10)
         assert difference(circuit, num_sets, num_samples, "float64") < TOLERANCES["float64"]
 
 
@@ -245,10 +246,13 @@ def test_every_instruction_set(isa):
     program = (
         "import jax; jax.config.update('jax_enable_x64', True)\n"
         "from qjax.engine import native\n"
-        "from tests.engine.test_native import TOLERANCES, difference, every_gate\n"
+        "from tests.circuits import random_circuit\n"
+        "from tests.engine.test_native import TOLERANCES, difference\n"
         f"assert native.isa() == {isa!r}\n"
         "for dtype in TOLERANCES:\n"
-        "    assert difference(every_gate(5), 2, 3, dtype) < TOLERANCES[dtype]\n"
+        "    for num_qubits, num_samples in ((4, 9), (6, 1)):\n"
+        "        circuit = random_circuit(1, num_qubits, 12)\n"
+        "        assert difference(circuit, 1, num_samples, dtype) < TOLERANCES[dtype]\n"
     )
     environment = os.environ | {library.ISA_VARIABLE: isa}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=300)

@@ -182,12 +182,12 @@ def _transpose_linearised(cotangents, params, features, *tangents, wanted, **sta
     unknown = [ad.is_undefined_primal(tangent) for tangent in tangents]
     if type(cotangents) is ad.Zero:
         return [None, None, *(ad.Zero(t.aval) if u else None for t, u in zip(tangents, unknown, strict=True))]
-    places = iter(zip(tangents, unknown, strict=True))
+    places = iter(tangents)
     asked, sizes = [], []
     for is_wanted in wanted:
-        tangent, is_unknown = next(places) if is_wanted else (None, False)
-        asked.append(is_unknown)
-        if is_unknown:
+        tangent: Any = next(places) if is_wanted else None
+        asked.append(ad.is_undefined_primal(tangent))
+        if asked[-1]:
             sizes.append(tangent.aval.shape[:-1])
     gradients = iter(
         pull_back_p.bind(params, features, cotangents, wanted=tuple(asked), sizes=tuple(sizes), **static)
