@@ -48,7 +48,7 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
     shared = all(size == 1 for size in features.shape[: len(set_axes)])
     own_axes = (1,) * len(set_axes) if shared else set_axes
     samples = jnp.broadcast_to(features, (*own_axes, *sample_axes, features.shape[-1]))
-    samples = samples.reshape(-1, num_samples, features.shape[-1])
+    samples = samples.reshape(1 if shared else num_sets, num_samples, features.shape[-1])
 
     program = lower(circuit)
     dtype = jnp.promote_types(params.dtype, np.complex64)
