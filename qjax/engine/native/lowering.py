@@ -54,7 +54,7 @@ def lower_to_table(circuit: Circuit, observables: tuple[PauliSum, ...]) -> Table
     Example:
         >>> layer = Repeat((Op("ry", (0,), Angle(param=0)),), times=500, param_stride=1)
         >>> lower_to_table(Circuit(1, (layer,)), (PauliSum("Z0"),)).words.size
-        20
+        22
     """
     writer = _Writer()
     writer.elements(circuit.ops)
