@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
@@ -54,8 +55,8 @@ class Executor(Protocol):
     def expectations(
         self,
         circuit: Circuit,
-        params: Array,
-        features: Array | None,
+        params: ArrayLike,
+        features: ArrayLike | None,
         observables: PauliSum | Sequence[PauliSum],
         *,
         key: Array | None = None,
@@ -82,7 +83,7 @@ class Executor(Protocol):
 
 
 def check_batch(
-    circuit: Circuit, params: Array, features: Array | None
+    circuit: Circuit, params: ArrayLike, features: ArrayLike | None
 ) -> tuple[Array, Array, tuple[int, int]]:
     """Checks the shapes of parameters and features against a circuit.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -117,10 +118,21 @@ class TrainingConfig:
             if value is not None and value < 1:
                 raise ArgumentError(name, "be 1 or more", f"it is {value}", "Raise it.")
         for name in ("perturbation", "learning_rate", "batch_submission_timeout"):
-            if not getattr(self, name) > 0:
-                raise ArgumentError(name, "be positive", f"it is {getattr(self, name)}", "Raise it.")
-        if self.seed < 0:
-            raise ArgumentError("seed", "be 0 or more", f"it is {self.seed}", "Pass a natural number.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ArgumentError(
+                    name, "be positive and finite", f"it is {getattr(self, name)}", "Correct the value."
+                )
+        if not 0 <= self.seed < 2**32:
+            raise ArgumentError(
+                "seed", "lie between 0 and 2**32 - 1", f"it is {self.seed}", "Pass a smaller one."
+            )
+        if self.shots_per_circuit is not None and self.shots_per_circuit >= 2**31:
+            raise ArgumentError(
+                "shots_per_circuit",
+                "be below 2**31",
+                f"it is {self.shots_per_circuit}",
+                "Leave it out for exact results.",
+            )
         if not 0 < self.test_fraction < 1:
             raise ArgumentError(
                 "test_fraction", "lie between 0 and 1", f"it is {self.test_fraction}", "A usual value is 0.2."
@@ -184,7 +196,7 @@ class TrainingConfig:
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
                 raise ArgumentError(
-                    key,
+                    key if key.isprintable() else repr(key),
                     "be a key of the configuration",
                     "there is none of that name",
                     f"Did you mean `{close[0]}`?" if close else f"The keys are {', '.join(known)}.",
@@ -252,7 +264,10 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
             return tuple(value)
         raise _wrong_type(name, "a list of strings", value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ArgumentError(name, "fit into a float", "it is too large", "Lower it.") from None
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise _wrong_type(name, _WORDS[hint], value)
