@@ -250,7 +250,6 @@ def _expectations(
         return mean, jnp.zeros_like(mean), matrix
     groups = measurement_groups(observables)
     numbers = np.broadcast_to(np.asarray(simulator.shots, np.int32), params.shape[:1])
-
     max_shots = int(numbers.max(initial=0))
 
     def measure(state: Array, shots: Array, key: Array) -> tuple[Array, Array]:

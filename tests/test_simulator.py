@@ -16,16 +16,15 @@ PARAMS = np.array([[0.3, -0.8], [1.2, 0.4], [0.0, 2.0]])
 FEATURES = np.array([[0.1, 0.7], [-0.5, 1.5]])
 Z = PauliSum("Z0")
 KEY = jax.random.key(0)
-MESSAGE = r"^Argument `{}` must .+, but .+\. [A-Z].+[.!`]$"
+MESSAGE = r"^Argument `{}` must .+, but .+\. [A-Z].+"
 
 
 @pytest.mark.parametrize(
     ("dtype", "x64", "inputs"),
     [
         ("complex64", False, np.float64),
-        ("complex64", True, np.float64),
+        ("complex64", True, np.int32),
         ("complex128", True, np.float32),
-        ("complex128", True, np.int32),
     ],
 )
 def test_precision_is_the_one_asked_for(dtype, x64, inputs):

@@ -194,12 +194,12 @@ class TrainingConfig:
         known = [field.name for field in fields(TrainingConfig)]
         for key in values:
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
+                close = _closest(key, known)
                 raise ArgumentError(
                     key if key.isprintable() else repr(key),
                     "be a key of the configuration",
                     "there is none of that name",
-                    f"Did you mean `{close[0]}`?" if close else f"The keys are {', '.join(known)}.",
+                    f"Did you mean `{close}`?" if close else f"The keys are {', '.join(known)}.",
                 )
         return TrainingConfig(**values)
 
@@ -234,9 +234,15 @@ def unknown_name(argument: str, name: object, known: typing.Iterable[str]) -> Ar
         The error, to be raised.
     """
     names = list(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    cure = f"Did you mean `{close[0]}`?" if close else "Pick one of them."
+    close = _closest(str(name), names)
+    cure = f"Did you mean `{close}`?" if close else "Pick one of them."
     return ArgumentError(argument, f"be one of {', '.join(names)}", f"it is {name!r}", cure)
+
+
+def _closest(name: str, names: list[str]) -> str | None:
+    """The name that was probably meant: one spelt alike, or else one that begins so, as `shots` does."""
+    beginning = [each for each in names if len(name) > 2 and each.startswith(name)]
+    return next(iter(difflib.get_close_matches(name, names, n=1) + beginning), None)
 
 
 def defaults() -> dict[str, Any]:

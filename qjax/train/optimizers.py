@@ -54,7 +54,7 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
         >>> isinstance(optimizer, optax.GradientTransformation)
         True
     """
-    constructor: Any = getattr(optax, config.optimizer, None)
+    constructor: Callable[..., Any] | None = getattr(optax, config.optimizer, None)
     if not callable(constructor) or "learning_rate" not in _parameters(constructor):
         raise unknown_name("optimizer", config.optimizer, sorted(_optimizers()))
     missing = [

@@ -18,6 +18,8 @@ from qjax.train.config import TrainingConfig, unknown_name
 from qjax.train.model import Model, build_model
 
 EXECUTORS = ("simulator",)
+MAX_QUBITS = 30
+"""Basis states are numbered by int32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,7 @@ def prepare(config: TrainingConfig) -> Prepared:
     Raises:
         QjaxError: if data or configuration cannot work.
     """
+    executor = make_executor(config)
     dataset = data.load(
         config.dataset,
         target=config.target,
@@ -111,7 +114,7 @@ def prepare(config: TrainingConfig) -> Prepared:
         test_set=test_set,
         preprocessing=preprocessing,
         model=model,
-        executor=make_executor(config),
+        executor=executor,
         method=gradient_method(config),
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
@@ -156,10 +159,17 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if there is no such executor.
+        ArgumentError: if there is no such executor, or it does not hold so many qubits.
     """
     if config.executor not in EXECUTORS:
         raise unknown_name("executor", config.executor, EXECUTORS)
+    if config.num_qubits > MAX_QUBITS:
+        raise ArgumentError(
+            "num_qubits",
+            f"be at most {MAX_QUBITS} for the simulator",
+            f"it is {config.num_qubits}",
+            "Lower it.",
+        )
     return Simulator(engine=config.engine, shots=config.shots_per_circuit, dtype=config.dtype)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from qjax.train.observers import Chunk, SplitEvaluation
@@ -33,6 +34,9 @@ class Result:
     jobs: int
     seconds_training: float
     seconds_to_first_step: float
+
+
+_RECORDED = tuple(field.name for field in fields(Result) if field.name not in ("train_score", "test_score"))
 
 
 @dataclass
@@ -77,6 +81,24 @@ class Tally:
             seconds_training=seconds_training,
             seconds_to_first_step=seconds_to_first_step,
         )
+
+
+def result_from(recorded: Mapping[str, Any], task: str) -> Result:
+    """A result from the object that `summary` made of it.
+
+    Args:
+        recorded: the object.
+        task: the model's task.
+
+    Returns:
+        The result.
+    """
+    score = "r2" if task == "regression" else "accuracy"
+    return Result(
+        train_score=recorded[f"train_{score}"],
+        test_score=recorded[f"test_{score}"],
+        **{name: recorded[name] for name in _RECORDED},
+    )
 
 
 def summary(result: Result, task: str) -> dict[str, Any]:

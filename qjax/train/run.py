@@ -21,7 +21,7 @@ from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
 from qjax.train.prepare import Prepared, dispatched, prepare
 from qjax.train.recording import Recorder, restore_tally
-from qjax.train.result import Result, Tally, summary
+from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
 
@@ -39,7 +39,8 @@ def train(
     Args:
         config: the configuration.
         store: where to record it; None to record nothing.
-        resume: id of a run of the store to go on with; `config` must be its configuration.
+        resume: id of a run of the store to go on with; `config` must be its configuration. Of a finished run
+            the recorded result is returned.
         name: name of the run in the store.
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
@@ -57,6 +58,10 @@ def train(
     """
     started = time.perf_counter()
     prepared = prepared or prepare(config)
+    if store is not None and resume is not None:
+        record = store.run(resume)
+        if record.status == "finished":
+            return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
     if store is None:
         return _run(prepared, state, tally, observers, started)
@@ -183,4 +188,8 @@ def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState,
     if checkpoint is None:
         return initial
     restore_tally(tally, store, run)
-    return state_from_bytes(initial, checkpoint.payload)
+    state = state_from_bytes(initial, checkpoint.payload)
+    if tally.evaluations and checkpoint.step == prepared.loader().num_steps:
+        # The store keeps no R^2. No evaluation is to come any more, and the same state gives the same again.
+        tally.evaluations = {evaluation.split: evaluation for evaluation in _evaluation(prepared)(state)}
+    return state

@@ -26,7 +26,7 @@ CIRCUITS_PER_SAMPLE = {
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_runs_to_the_end_and_counts_real_samples(name: str) -> None:
-    config = tiny(epochs=1, **METHODS[name])
+    config = tiny(**METHODS[name])
     assert prepare(config).model.circuit.num_params == NUM_PARAMS
     watcher = Watcher()
     result = train(config, observers=[watcher])
