@@ -169,7 +169,12 @@ class Simulator:
         return xla.probabilities(self.statevector(circuit, params, features))
 
     def samples(
-        self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None, *, key: Array | None = None
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        features: ArrayLike | None = None,
+        *,
+        key: Array | None = None,
     ) -> Array:
         """Measurements of all qubits in the computational basis.
 

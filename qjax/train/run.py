@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
 
 from qjax.errors import StoreError
-from qjax.gradients import Params
-from qjax.store import RunStore, Split, describe_environment
+from qjax.store import RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
+from qjax.train.evaluation import make_evaluation, run_keys
 from qjax.train.loop import StepTimeoutError, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
@@ -93,15 +90,14 @@ def train(
 
 def initial_state(prepared: Prepared) -> TrainState:
     """The state before the first step: a pure function of the configuration."""
-    init_key, train_key, _ = _keys(prepared.config)
-    params = prepared.model.init(init_key)
     optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
-    return init_state(params, prepared.method, optimizer, train_key)
 
+    def build() -> TrainState:
+        init_key, train_key, _ = run_keys(prepared.config.seed)
+        return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key)
 
-def _keys(config: TrainingConfig) -> Array:
-    """Keys for the initial parameters, for the steps and for evaluations."""
-    return jax.random.split(jax.random.key(config.seed), 3)
+    # Compiled as one: operation by operation, the first use of each would take longer than all together.
+    return jax.jit(build)()
 
 
 def _run(
@@ -116,55 +112,23 @@ def _run(
             model.measured_score,
         )
         every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
+        evaluate = make_evaluation(prepared, state) if every else _no_evaluation
         preparing = time.perf_counter() - started
         times = run_loop(
             step,
             state,
             loader,
             [tally, *observers],
-            evaluate=_evaluation(prepared),
+            evaluate=evaluate,
             evaluate_every=every,
             timeout=config.batch_submission_timeout,
         )
     return tally.result(times.steps, preparing + times.compile)
 
 
-def _evaluation(prepared: Prepared) -> Callable[[TrainState], tuple[SplitEvaluation, ...]]:
-    """Evaluates both parts of the data with one compiled call."""
-    model, executor = prepared.model, prepared.executor
-    features, targets = jnp.asarray(prepared.features), jnp.asarray(prepared.targets)
-    in_train = np.arange(len(targets)) < prepared.num_train
-    sizes = {"train": prepared.num_train, "test": len(targets) - prepared.num_train}
-    weights = {
-        "train": jnp.asarray(in_train, model.dtype),
-        "test": jnp.asarray(~in_train, model.dtype),
-    }
-    _, _, evaluation_key = _keys(prepared.config)
-
-    @jax.jit
-    def evaluate(params: Params, step: Array) -> tuple[dict[str, tuple[Array, Array]], Array]:
-        key = jax.random.fold_in(evaluation_key, step)
-        result = executor.expectations(
-            model.circuit, params.circuit[None], features, model.observables, key=key
-        )
-        predictions = model.head.apply(params.head, result.mean[0])
-        by_split = {
-            split: (model.loss(predictions, targets, part), model.score(predictions, targets, part))
-            for split, part in weights.items()
-        }
-        return by_split, result.circuits
-
-    def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
-        by_split, circuits = evaluate(state.params, state.step)
-        per_sample = int(circuits) // len(targets)
-
-        def report(split: Split) -> SplitEvaluation:
-            loss, score = by_split[split]
-            return SplitEvaluation(split, float(loss), float(score), per_sample * sizes[split])
-
-        return report("train"), report("test")
-
-    return evaluation
+def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
+    del state
+    return ()
 
 
 def _describe_data(prepared: Prepared) -> dict[str, Any]:
@@ -191,5 +155,7 @@ def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState,
     state = state_from_bytes(initial, checkpoint.payload)
     if tally.evaluations and checkpoint.step == prepared.loader().num_steps:
         # The store keeps no R^2. No evaluation is to come any more, and the same state gives the same again.
-        tally.evaluations = {evaluation.split: evaluation for evaluation in _evaluation(prepared)(state)}
+        tally.evaluations = {
+            evaluation.split: evaluation for evaluation in make_evaluation(prepared, state)(state)
+        }
     return state

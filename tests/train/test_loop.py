@@ -116,8 +116,17 @@ def test_a_run_that_diverges_says_so_and_shows_no_bad_step() -> None:
     assert all(np.isfinite(chunk.infos.loss).all() for chunk in watcher.chunks)
 
 
+def test_an_evaluation_that_is_no_number_ends_the_run() -> None:
+    # One step, whose own loss is still a number.
+    config = tiny(learning_rate=3e38, loss="squared_error", num_samples=10, evaluate="end")
+    with pytest.raises(DivergedError, match="The train loss after step 0 is"):
+        train(config)
+
+
 def test_a_step_that_takes_too_long_ends_the_run_after_it_was_shown() -> None:
     watcher = Watcher()
     with pytest.raises(StepTimeoutError, match=r"Step 0 took .* `batch_submission_timeout`"):
         train(tiny(batch_submission_timeout=1e-9), observers=[watcher])
     assert watcher.lengths == [1]
+    # Nothing is left to stop once the last step is done.
+    assert train(tiny(batch_submission_timeout=1e-9, batch_size=22)).gradient_circuits == 22
