@@ -196,7 +196,7 @@ class TrainingConfig:
             if key not in known:
                 close = _closest(key, known)
                 raise ArgumentError(
-                    key if key.isprintable() else repr(key),
+                    key if key.isprintable() and len(key) <= 80 else _shown(key),
                     "be a key of the configuration",
                     "there is none of that name",
                     f"Did you mean `{close}`?" if close else f"The keys are {', '.join(known)}.",
@@ -236,7 +236,13 @@ def unknown_name(argument: str, name: object, known: typing.Iterable[str]) -> Ar
     names = list(known)
     close = _closest(str(name), names)
     cure = f"Did you mean `{close}`?" if close else "Pick one of them."
-    return ArgumentError(argument, f"be one of {', '.join(names)}", f"it is {name!r}", cure)
+    return ArgumentError(argument, f"be one of {', '.join(names)}", f"it is {_shown(name)}", cure)
+
+
+def _shown(value: object) -> str:
+    """A value as a message shows it: on one line, and not all of a very long one."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _closest(name: str, names: list[str]) -> str | None:
@@ -283,4 +289,4 @@ _WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or 
 
 
 def _wrong_type(name: str, words: str, value: Any) -> ArgumentError:
-    return ArgumentError(name, f"be {words}", f"it is {value!r}", "Correct the value.")
+    return ArgumentError(name, f"be {words}", f"it is {_shown(value)}", "Correct the value.")

@@ -12,6 +12,7 @@ from jax import Array
 
 from qjax import ansatz
 from qjax.circuit import Circuit
+from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import Measured, Objective, Params
 from qjax.observables import PauliSum, as_observables
@@ -97,10 +98,7 @@ def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> 
         num_features=num_features,
         **{**_USUAL_OPTIONS.get(config.ansatz, {}), **chosen},
     )
-    if config.observables is None:
-        observables = tuple(PauliSum(f"Z{qubit}") for qubit in range(config.num_qubits))
-    else:
-        observables = as_observables([PauliSum(text) for text in config.observables], config.num_qubits)
+    observables = _observables(config)
     dtype = np.dtype(np.float64 if config.dtype == "complex128" else np.float32)
     task: Task = "regression" if num_classes == 0 else "binary" if num_classes == 2 else "multiclass"
     num_predictions = num_classes if task == "multiclass" else 1
@@ -118,3 +116,26 @@ def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> 
         score=score_function(task),
         dtype=dtype,
     )
+
+
+def _observables(config: TrainingConfig) -> tuple[PauliSum, ...]:
+    if config.observables is None:
+        return tuple(PauliSum(f"Z{qubit}") for qubit in range(config.num_qubits))
+    if not config.observables:
+        raise ArgumentError(
+            "observables",
+            "name one Pauli string or more",
+            "it is empty",
+            "Leave it out for Z on every qubit.",
+        )
+    try:
+        return as_observables([PauliSum(text) for text in config.observables], config.num_qubits)
+    except ArgumentError as error:
+        if error.argument == "observables":
+            raise
+        raise ArgumentError(
+            "observables",
+            'hold Pauli strings such as "Z0" or "X0 Y2"',
+            f"it is {list(config.observables)!r}",
+            "Give each qubit one letter of X, Y, Z, directly followed by its number.",
+        ) from None

@@ -64,10 +64,10 @@ def breast_cancer(seed: int, name: str) -> float:
 
 
 def test_the_default_model_classifies_breast_cancer() -> None:
-    assert train(TrainingConfig(evaluate="end")).test_score == pytest.approx(
-        breast_cancer(0, "exact"), abs=1e-6
-    )
-    assert breast_cancer(0, "exact") >= 0.9
+    score = train(TrainingConfig(evaluate="end")).test_score
+    assert score is not None
+    assert score >= 0.9
+    assert score == breast_cancer(0, "exact")
 
 
 @pytest.mark.long

@@ -108,9 +108,10 @@ def test_a_run_that_was_stopped_before_its_first_step_begins_anew(
     def interrupt(*args: Any, **kwargs: Any) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr("qjax.train.run.run_loop", interrupt)
-        train(tiny(), store=store)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny(), store=store)
     (record,) = store.runs()
     assert (record.status, record.steps) == ("interrupted", 0)
     trained(store, tiny(), record.id)
@@ -187,9 +188,10 @@ def test_a_store_that_fails_in_the_middle_loses_nothing_before(
             raise StoreError("The disk is full. Free some space.")
         append(self, run_id, steps, *args)
 
-    with monkeypatch.context() as patch, pytest.raises(StoreError, match="disk is full"):
+    with monkeypatch.context() as patch:
         patch.setattr(RunStore, "append", full_disk)
-        train(tiny(), store=store)
+        with pytest.raises(StoreError, match="disk is full"):
+            train(tiny(), store=store)
     (record,) = store.runs()
     assert (record.status, record.steps) == ("failed", 2)
     trained(store, tiny(), record.id)
