@@ -19,6 +19,9 @@ from qjax.train.losses import classes, loss_function, score_function
 
 from ..messages import check_message
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
 LOSSES = [
     *[("binary", name) for name in ("cross_entropy", "hinge", "squared_error", "huber")],
     *[("multiclass", name) for name in ("cross_entropy", "hinge", "squared_error", "huber")],

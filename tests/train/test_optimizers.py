@@ -20,6 +20,9 @@ from qjax.train.optimizers import make_optimizer, spall
 from ..messages import check_message
 from .problems import tiny
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
 NAMES = [
     *("adabelief", "adadelta", "adagrad", "adam", "adamax", "adamaxw", "adamw", "adan", "amsgrad", "fromage"),
     *("lamb", "lars", "lion", "noisy_sgd", "novograd", "optimistic_gradient_descent", "radam", "rmsprop"),

@@ -65,17 +65,19 @@ def store(tmp_path: Path) -> Any:
 @pytest.mark.parametrize(
     ("method", "stops"),
     [
-        ("adjoint", [3, 6]),
-        ("spsa_subsampled-shots", [4]),
+        ("adjoint", [2]),
+        ("spsa_subsampled-shots", [3]),
         *[
-            pytest.param(method, [1, 2, 3, 4, 5, 6], marks=pytest.mark.long)
+            pytest.param(method, [1, 2, 3, 4], marks=pytest.mark.long)
             for method in METHODS
             if method != "adjoint"
         ],
     ],
 )
 def test_a_resumed_run_is_an_unbroken_one_to_the_bit(store: RunStore, method: str, stops: list[int]) -> None:
-    config = tiny(epochs=2, evaluate="epoch", optimizer="adam", schedule="cosine", **METHODS[method])
+    # Two steps an epoch, the second with fewer samples.
+    usual = {"epochs": 2, "batch_size": 12, "evaluate": "epoch", "optimizer": "adam", "schedule": "cosine"}
+    config = tiny(**usual, **METHODS[method])
     unbroken = numbers(store, trained(store, config))
     assert unbroken["status"] == "finished"
     for stop in stops:
@@ -86,7 +88,7 @@ def test_a_resumed_run_is_an_unbroken_one_to_the_bit(store: RunStore, method: st
         assert numbers(store, run) == unbroken
     # Broken off again and again, once at every step.
     run = trained(store, config, stop_at=1)
-    for stop in range(2, 7):
+    for stop in range(2, 5):
         assert trained(store, config, run, stop) == run
     trained(store, config, run)
     assert numbers(store, run) == unbroken

@@ -17,6 +17,8 @@ from qjax.train.run import initial_state
 
 from .problems import METHODS, batch_at, same, step_of, tiny
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def with_other_padding(batch: Batch, seed: int) -> Batch:
     """The same samples with random numbers where the weight is zero."""
