@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from qjax.errors import StoreError
 from qjax.train.observers import Chunk, SplitEvaluation
 
 
@@ -92,13 +93,22 @@ def result_from(recorded: Mapping[str, Any], task: str) -> Result:
 
     Returns:
         The result.
+
+    Raises:
+        StoreError: if something is missing.
     """
     score = "r2" if task == "regression" else "accuracy"
-    return Result(
-        train_score=recorded[f"train_{score}"],
-        test_score=recorded[f"test_{score}"],
-        **{name: recorded[name] for name in _RECORDED},
-    )
+    try:
+        return Result(
+            train_score=recorded[f"train_{score}"],
+            test_score=recorded[f"test_{score}"],
+            **{name: recorded[name] for name in _RECORDED},
+        )
+    except KeyError as error:
+        raise StoreError(
+            f"The result of the run was recorded without {error}, by another version. See what there is with "
+            "`qjax runs show`."
+        ) from None
 
 
 def summary(result: Result, task: str) -> dict[str, Any]:

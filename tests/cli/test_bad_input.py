@@ -116,6 +116,7 @@ def test_a_setting_that_cannot_work_is_one_sentence(
         (["train", "--resume", "latest", "--preset", "fast"], "--preset"),
         (["train", "--resume", "latest", "--set", "epochs=3"], "`batch_submission_timeout`"),
         (["train", "--resume", "nothing"], "nothing"),
+        (["train", "--resume", "latest", "--json"], "another version"),
         (["train", "--resume", "latest", "--runs-dir", "elsewhere"], "elsewhere"),
         (["train", *settings(), "--json", "--runs-dir", "good.csv"], "good.csv"),
         (["train", *settings(), "--json", "--runs-dir", "good.csv/runs"], "good.csv"),

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qjax.executor import Executor
 from qjax.gradients import Batch
 from qjax.train import Chunk, StepInfo, TrainingConfig, TrainState, make_step, scan_steps
 from qjax.train.checkpoint import state_to_bytes
@@ -57,9 +56,9 @@ def tiny(**changes: Any) -> TrainingConfig:
     return TrainingConfig(**values | changes)
 
 
-def step_of(prepared: Prepared, executor: Executor | None = None) -> Step:
+def step_of(prepared: Prepared) -> Step:
     """The step of a run: the first of its own compiled scan, the rest of which is skipped."""
-    objective = prepared.model.objective(executor or dispatched(prepared.config, prepared.executor))
+    objective = prepared.model.objective(dispatched(prepared.config, prepared.executor))
     length = prepared.loader().num_steps
     optimizer = make_optimizer(prepared.config, length)
     step = make_step(objective, prepared.method, optimizer, prepared.model.measured_score)

@@ -50,6 +50,7 @@ def estimate(
     )
 
 
+@pytest.mark.filterwarnings("ignore:Specifying a key")
 @pytest.mark.parametrize(
     ("name", "schedule"),
     [(name, "constant") for name in NAMES] + [(name, "spall") for name in ("adam", "sgd", "lion", "rmsprop")],
