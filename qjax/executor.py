@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
 
+from qjax.checks import shown
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
 from qjax.observables import PauliSum
@@ -82,6 +83,15 @@ class Executor(Protocol):
         ...
 
 
+def _array(name: str, values: ArrayLike) -> Array:
+    try:
+        return jnp.asarray(values)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            name, "be an array of numbers", f"it is {shown(values)}", "Pass a rectangular array."
+        ) from None
+
+
 def check_batch(
     circuit: Circuit, params: ArrayLike, features: ArrayLike | None
 ) -> tuple[Array, Array, tuple[int, int]]:
@@ -98,8 +108,8 @@ def check_batch(
     Raises:
         ArgumentError: if a shape does not fit.
     """
-    params = jnp.asarray(params)
-    features = jnp.zeros((1, 0), params.dtype) if features is None else jnp.asarray(features)
+    params = _array("params", params)
+    features = jnp.zeros((1, 0), params.dtype) if features is None else _array("features", features)
     if params.ndim != 2 or params.shape[1] != circuit.num_params:
         raise ArgumentError(
             "params",

@@ -26,7 +26,8 @@ class TrainingConfig:
         task: "classification" or "regression"; None to tell from the data.
         num_samples: samples drawn from the data (or made, for synthetic data); None for all.
         test_fraction: part of the samples kept for testing.
-        num_features: features after principal component analysis; None to keep the data's own.
+        num_features: features after principal component analysis, at most the data's own; None for as many as
+            the encoding takes.
         scaling: how features become angles: "standard", "minmax", "none" or "unit_norm".
         num_qubits: qubits of the model.
         num_layers: layers of the ansatz.
@@ -35,7 +36,7 @@ class TrainingConfig:
             ansatz's own choice.
         entangler: entangling gate, such as "cx"; None means "cz" for "hardware_efficient".
         topology: which qubits it joins: "linear", "ring", "full" or "brick".
-        encoding: "angle", "iqp", "amplitude" or "none".
+        encoding: "angle", "iqp" or "amplitude".
         observables: Pauli strings to measure; None for Z on every qubit.
         head: classical map from the outputs to the prediction: "linear" or "none".
         loss: "cross_entropy", "hinge", "squared_error" or "huber"; None for the task's usual one.
@@ -77,7 +78,7 @@ class TrainingConfig:
     task: Literal["classification", "regression"] | None = None
     num_samples: int | None = None
     test_fraction: float = 0.2
-    num_features: int | None = 8
+    num_features: int | None = None
     scaling: Literal["minmax", "standard", "none", "unit_norm"] = "standard"
     num_qubits: int = 8
     num_layers: int = 2

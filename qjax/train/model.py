@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from qjax.executor import Executor
 from qjax.gradients import Measured, Objective, Params
 from qjax.observables import PauliSum, as_observables
 from qjax.train import heads
-from qjax.train.config import TrainingConfig
+from qjax.train.config import TrainingConfig, unknown_name
 from qjax.train.losses import Task, loss_function, score_function
 
 # Controlled Z commutes with Z: from small initial angles every output starts as a function of its own
@@ -69,6 +70,39 @@ class Model:
         """The score of outputs that a gradient measured anyway."""
         predictions = self.head.apply(params.head, measured.outputs)
         return self.score(predictions, measured.targets, measured.weights)
+
+
+def wanted_features(config: TrainingConfig) -> int:
+    """How many features the configuration asks for, or else the most that its encoding takes.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        The number of features.
+
+    Raises:
+        ArgumentError: if the encoding does not take as many.
+
+    Example:
+        >>> wanted_features(TrainingConfig(num_qubits=3)), wanted_features(
+        ...     TrainingConfig(num_qubits=3, encoding="amplitude"))
+        (3, 8)
+    """
+    if config.ansatz == "data_reuploading":
+        return config.num_features or sys.maxsize
+    encoding = config.encoding or "angle"
+    if encoding not in ansatz.ENCODINGS:
+        raise unknown_name("encoding", encoding, ansatz.ENCODINGS)
+    most = ansatz.ENCODINGS[encoding]().max_features(config.num_qubits)
+    if config.num_features is not None and config.num_features > most:
+        raise ArgumentError(
+            "num_features",
+            f"be at most {most} for the encoding `{encoding}` on {config.num_qubits} qubit(s)",
+            f"it is {config.num_features}",
+            f"Set it to {most} (principal components), or raise `num_qubits`.",
+        )
+    return config.num_features or most
 
 
 def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> Model:

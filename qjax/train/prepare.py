@@ -15,7 +15,7 @@ from qjax.executor import Executor
 from qjax.gradients import GradientMethod
 from qjax.simulator import Simulator
 from qjax.train.config import TrainingConfig, unknown_name
-from qjax.train.model import Model, build_model
+from qjax.train.model import Model, build_model, wanted_features
 
 EXECUTORS = ("simulator",)
 MAX_QUBITS = 30
@@ -94,9 +94,7 @@ def prepare(config: TrainingConfig) -> Prepared:
             f"it is {config.batch_size}",
             "Lower it, or use more samples.",
         )
-    num_features = config.num_features
-    if num_features is not None and num_features > dataset.num_features:
-        num_features = None  # the data has fewer features than the principal components asked for
+    num_features = min(wanted_features(config), dataset.num_features)
     preprocessing = data.Preprocessing.fit(
         train_set.features, num_components=num_features, scaling=config.scaling
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
 
-from qjax.errors import StoreError
-from qjax.store import RunStore, describe_environment
+from qjax.errors import ArgumentError, StoreError
+from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
@@ -55,8 +56,14 @@ def train(
     """
     started = time.perf_counter()
     prepared = prepared or prepare(config)
-    if store is not None and resume is not None:
+    if resume is not None:
+        if store is None:
+            raise ArgumentError(
+                "store", "be given where a run is resumed", "it is None", "Open the one that holds the run."
+            )
         record = store.run(resume)
+        _check_config(config, record)
+        resume = record.id
         if record.status == "finished":
             return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
@@ -86,6 +93,17 @@ def train(
         raise
     store.finish_run(run, "finished", summary(result, prepared.model.task))
     return result
+
+
+def _check_config(config: TrainingConfig, record: RunRecord) -> None:
+    recorded = TrainingConfig.from_mapping(record.config)
+    if replace(recorded, batch_submission_timeout=config.batch_submission_timeout) != config:
+        raise ArgumentError(
+            "config",
+            f"be the configuration that run {record.id} was started with",
+            "it differs from it",
+            "Read it with `TrainingConfig.from_mapping(store.run(run).config)`.",
+        )
 
 
 def initial_state(prepared: Prepared) -> TrainState:

@@ -48,7 +48,7 @@ def test_random_circuits_agree_with_cirq(dtype, tolerance, circuit, seed, own_fe
 @pytest.mark.long
 @DTYPES
 @given(circuit=circuits(max_qubits=8, max_ops=30), seed=st.integers(0, 2**32 - 1), own_features=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_many_random_circuits_agree_with_cirq(dtype, tolerance, circuit, seed, own_features):
     check_agreement(circuit, seed, own_features, dtype, tolerance)
 
