@@ -1,5 +1,8 @@
 """Variational quantum models, trained as whole batches of perturbed circuits, in pure JAX functions."""
 
+import importlib
+from typing import Any
+
 from qjax import ansatz, gradients
 from qjax.circuit import Angle, Circuit, Op, Repeat
 from qjax.executor import Estimate, Executor
@@ -18,3 +21,12 @@ __all__ = [
     "ansatz",
     "gradients",
 ]
+
+_ON_DEMAND = ("data", "store", "train")
+
+
+def __getattr__(name: str) -> Any:
+    """Rooms that a circuit does not need are imported at their first use."""
+    if name in _ON_DEMAND:
+        return importlib.import_module(f"qjax.{name}")
+    raise AttributeError(f"module 'qjax' has no attribute {name!r}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import ArrayLike
 
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
@@ -77,8 +78,8 @@ class Dispatch:
     def expectations(
         self,
         circuit: Circuit,
-        params: Array,
-        features: Array | None,
+        params: ArrayLike,
+        features: ArrayLike | None,
         observables: PauliSum | Sequence[PauliSum],
         *,
         key: Array | None = None,

@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
+from qjax.checks import shown
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
 from qjax.observables import PauliSum
@@ -54,8 +56,8 @@ class Executor(Protocol):
     def expectations(
         self,
         circuit: Circuit,
-        params: Array,
-        features: Array | None,
+        params: ArrayLike,
+        features: ArrayLike | None,
         observables: PauliSum | Sequence[PauliSum],
         *,
         key: Array | None = None,
@@ -81,8 +83,17 @@ class Executor(Protocol):
         ...
 
 
+def _array(name: str, values: ArrayLike) -> Array:
+    try:
+        return jnp.asarray(values)
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            name, "be an array of numbers", f"it is {shown(values)}", "Pass a rectangular array."
+        ) from None
+
+
 def check_batch(
-    circuit: Circuit, params: Array, features: Array | None
+    circuit: Circuit, params: ArrayLike, features: ArrayLike | None
 ) -> tuple[Array, Array, tuple[int, int]]:
     """Checks the shapes of parameters and features against a circuit.
 
@@ -97,8 +108,8 @@ def check_batch(
     Raises:
         ArgumentError: if a shape does not fit.
     """
-    params = jnp.asarray(params)
-    features = jnp.zeros((1, 0), params.dtype) if features is None else jnp.asarray(features)
+    params = _array("params", params)
+    features = jnp.zeros((1, 0), params.dtype) if features is None else _array("features", features)
     if params.ndim != 2 or params.shape[1] != circuit.num_params:
         raise ArgumentError(
             "params",

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import ArrayLike
 
 from qjax.circuit import Circuit
 from qjax.engine import grid, native, xla
@@ -89,8 +90,8 @@ class Simulator:
     def expectations(
         self,
         circuit: Circuit,
-        params: Array,
-        features: Array | None,
+        params: ArrayLike,
+        features: ArrayLike | None,
         observables: PauliSum | Sequence[PauliSum],
         *,
         key: Array | None = None,
@@ -133,7 +134,7 @@ class Simulator:
         circuits = bases * jnp.sum(check_mask(mask, num_sets, num_samples), dtype=jnp.int32)
         return Estimate(mean, variance, circuits, jnp.minimum(circuits, 1), matrix)
 
-    def statevector(self, circuit: Circuit, params: Array, features: Array | None = None) -> Array:
+    def statevector(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
         """State vectors, whatever `shots` is.
 
         Args:
@@ -154,7 +155,7 @@ class Simulator:
         self._check_precision()
         return _statevector(self, circuit, params, features)
 
-    def probabilities(self, circuit: Circuit, params: Array, features: Array | None = None) -> Array:
+    def probabilities(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
         """Exact probabilities of the basis states.
 
         Args:
@@ -173,7 +174,12 @@ class Simulator:
         return xla.probabilities(self.statevector(circuit, params, features))
 
     def samples(
-        self, circuit: Circuit, params: Array, features: Array | None = None, *, key: Array | None = None
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        features: ArrayLike | None = None,
+        *,
+        key: Array | None = None,
     ) -> Array:
         """Measurements of all qubits in the computational basis.
 
@@ -252,12 +258,13 @@ def _expectations(
         return mean, jnp.zeros_like(mean), matrix
     groups = measurement_groups(observables)
     numbers = np.broadcast_to(np.asarray(simulator.shots, np.int32), params.shape[:1])
+    max_shots = int(numbers.max(initial=0))
 
     def measure(state: Array, shots: Array, key: Array) -> tuple[Array, Array]:
-        return sampling.sampled_moments(state, observables, groups, key, shots, int(numbers.max()))
+        return sampling.sampled_moments(state, observables, groups, key, shots, max_shots)
 
     beside = sampling.bytes_beside_states(
-        groups, len(observables), int(numbers.max(initial=0)), xla.real_dtype(np.dtype(simulator.dtype))
+        groups, len(observables), max_shots, xla.real_dtype(np.dtype(simulator.dtype))
     )
     mean, matrix = _map_states(
         simulator, circuit, params, features, keys, measure, jnp.asarray(numbers), beside_states=beside

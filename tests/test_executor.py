@@ -68,15 +68,15 @@ def test_every_circuit_has_a_key_of_its_own(name):
 
 
 def test_masks_of_samples_and_of_circuits():
-    one = np.array([True, False, True])
+    one = jnp.array([True, False, True])
     np.testing.assert_array_equal(check_mask(one, 2, 3), [one, one])
-    full = np.array([[True, False, True], [False, False, True]])
+    full = jnp.array([[True, False, True], [False, False, True]])
     np.testing.assert_array_equal(check_mask(full, 2, 3), full)
     assert np.all(check_mask(None, 2, 3))
     assert check_mask(jnp.array([1.0, 0.0]), 1, 2).tolist() == [[True, False]]
-    for wrong in (np.ones(2), np.ones((1, 3)), np.ones((3, 2)), np.ones(())):
+    for shape in ((2,), (1, 3), (3, 2), ()):
         with pytest.raises(ArgumentError, match=r"^Argument `mask` must"):
-            check_mask(wrong, 2, 3)
+            check_mask(jnp.ones(shape), 2, 3)
 
 
 def test_executors_satisfy_the_protocol():

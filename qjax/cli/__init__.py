@@ -18,3 +18,9 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        # XLA has no class for it: its error says so in the text alone.
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        print("Error: The run needs more memory than there is. Use fewer qubits or samples.", file=sys.stderr)
+        sys.exit(2)

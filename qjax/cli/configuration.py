@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ def read_config(path: Path | None, preset_name: str | None, assignments: Sequenc
     Args:
         path: a TOML file, or None.
         preset_name: name of a preset, or None.
-        assignments: "key=value" texts; a value is read as TOML, or else as a string.
+        assignments: "key=value" texts; a value is read as TOML, or else as a string; "none" means no value
+            except where it is the name of a choice.
 
     Returns:
         The configuration.
@@ -34,6 +35,44 @@ def read_config(path: Path | None, preset_name: str | None, assignments: Sequenc
         values.update(preset(preset_name))
     if path is not None:
         values.update(_read_toml(path))
+    values.update(_assigned(assignments))
+    return TrainingConfig.from_mapping(values)
+
+
+def resumed_config(recorded: Mapping[str, Any], assignments: Sequence[str]) -> TrainingConfig:
+    """The configuration to go on with: the recorded one, where only what changes no number may be set.
+
+    Args:
+        recorded: the configuration that the run was started with.
+        assignments: "key=value" texts.
+
+    Returns:
+        The configuration.
+
+    Raises:
+        ArgumentError: if another key is set, or a value cannot work.
+
+    Example:
+        >>> resumed_config({"epochs": 3}, ["batch_submission_timeout=900"]).batch_submission_timeout
+        900.0
+    """
+    values = _assigned(assignments)
+    for key in values:
+        if key != _MAY_CHANGE:
+            raise ArgumentError(
+                "--set",
+                f"name nothing but `{_MAY_CHANGE}` where a run is resumed",
+                f"it names `{key}`",
+                "A run goes on with the configuration it was started with: start another one to change more.",
+            )
+    return TrainingConfig.from_mapping({**recorded, **values})
+
+
+_MAY_CHANGE = "batch_submission_timeout"
+
+
+def _assigned(assignments: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     for assignment in assignments:
         key, separator, value = assignment.partition("=")
         if not separator or not key.strip():
@@ -43,8 +82,8 @@ def read_config(path: Path | None, preset_name: str | None, assignments: Sequenc
                 f"it is {assignment!r}",
                 "Write, for example, `--set epochs=3`.",
             )
-        values[key.strip()] = _parse(value.strip())
-    return TrainingConfig.from_mapping(values)
+        values[key.strip()] = _parse(key.strip(), value.strip())
+    return values
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -52,15 +91,18 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         problem, cure = f"`{path}` cannot be read ({error.strerror})", "Check the path."
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         problem, cure = f"`{path}` is not TOML ({error})", "Correct the line it names."
     raise ArgumentError("CONFIG", "be a readable TOML file", problem, cure)
 
 
-def _parse(text: str) -> Any:
-    if text.lower() in ("none", "null"):
+_NONE_IS_A_NAME = ("encoding", "head", "scaling")
+
+
+def _parse(key: str, text: str) -> Any:
+    if text.lower() == "null" or (text.lower() == "none" and key not in _NONE_IS_A_NAME):
         return None
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text

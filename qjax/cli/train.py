@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.table import Table
 
 from qjax.cli.clock import seconds_since_start
-from qjax.cli.configuration import read_config
+from qjax.cli.configuration import read_config, resumed_config
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
 from qjax.cli.settings import apply_settings
 from qjax.errors import ArgumentError
-from qjax.store import RunStore
-from qjax.train import TrainingConfig, summary, train
+from qjax.store import RunRecord, RunStore
+from qjax.train import summary, train
 from qjax.train.baselines import Baseline, run_baselines
 from qjax.train.prepare import Prepared, prepare
 
@@ -52,25 +52,27 @@ def run_training(
     # A service manager stops a process by SIGTERM: end as by Ctrl-C, with the run marked and resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True)
-    if resume is not None and (config or preset_name or assignments):
+    if resume is None:
+        training = read_config(config, preset_name, assignments)
+        name = config.stem if config else preset_name or "train"
+    elif config or preset_name:
         raise ArgumentError(
             "--resume",
-            "stand alone",
+            "stand without CONFIG and --preset",
             "a configuration was given too",
-            "A run goes on with the configuration it was started with: leave CONFIG, --preset and --set out.",
+            "A run goes on with the configuration it was started with: leave the other out.",
         )
+    else:
+        record = _recorded(runs_directory, resume)
+        training = resumed_config(record.config, assignments)
+        name, resume = record.name, record.id
+    apply_settings(training)
+    prepared = prepare(training)
+    # Opened no sooner, so that a misspelt word leaves no empty store behind.
     with RunStore.open(runs_directory) as store:
-        if resume is not None:
-            record = store.run(resume)
-            resume, training = record.id, TrainingConfig.from_mapping(record.config)
-            name = record.name
-        else:
-            training = read_config(config, preset_name, assignments)
-            name = config.stem if config else preset_name or "train"
-        apply_settings(training)
-        prepared = prepare(training)
         if not json_output:
             _print_header(console, prepared)
+        seconds_before = seconds_since_start()
         try:
             with LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress:
                 result = train(
@@ -85,6 +87,7 @@ def run_training(
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")
             sys.exit(130)
         report = summary(result, prepared.model.task)
+        report["seconds_to_first_step"] += seconds_before
         if with_baselines:
             baselines = run_baselines(prepared)
             report["baselines"] = [baseline.to_json() for baseline in baselines]
@@ -98,6 +101,11 @@ def run_training(
         print(json.dumps(report))
     else:
         _print_report(console, prepared, report, baselines)
+
+
+def _recorded(runs_directory: Path, wanted: str) -> RunRecord:
+    with RunStore.open(runs_directory, create=False) as store:
+        return store.run(wanted)
 
 
 def _print_header(console: Console, prepared: Prepared) -> None:

@@ -217,10 +217,14 @@ def _layer_matrices(step: LayerStep, angles: tuple[Array, Array], dtype: np.dtyp
     for members in alike.values():
         gates_in_order = zip(*(step.factors[index][1] for index in members), strict=True)
         matrices = [_alike_matrices(factors, angles, dtype) for factors in gates_in_order]
-        product = reduce(lambda earlier, later: later @ earlier, matrices)
+        product = reduce(_after, matrices)
         products.append(jnp.broadcast_to(product, (len(members), 2, 2)))
     order = np.argsort([index for members in alike.values() for index in members])
     return jnp.concatenate(products)[order]
+
+
+def _after(earlier: Array, later: Array) -> Array:
+    return jnp.matmul(later, earlier, precision=lax.Precision.HIGHEST)
 
 
 def _alike_matrices(factors: Sequence[Factor], angles: tuple[Array, Array], dtype: np.dtype) -> Array:

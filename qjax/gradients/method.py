@@ -58,7 +58,8 @@ class Objective:
         circuit: the circuit.
         observables: `O` observables.
         loss: the loss from measured outputs.
-        is_linear: whether the loss is linear in the outputs; then shift rules need no unshifted outputs.
+        is_linear: whether the loss is linear in the outputs; then, without a head, shift rules need no
+            unshifted outputs.
     """
 
     executor: Executor

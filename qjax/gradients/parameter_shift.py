@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -102,7 +103,9 @@ def parameter_shift() -> GradientMethod:
     ) -> tuple[Params, tuple[()], GradientInfo]:
         freed = free_occurrences(objective.circuit)
         plan = _plan(freed.spectra)
-        num_unshifted = 0 if objective.is_linear and freed.trainable else 1
+        # A head's gradient is taken at the outputs themselves: it needs them even for a linear loss.
+        has_head = bool(jax.tree.leaves(params.head))
+        num_unshifted = 0 if objective.is_linear and freed.trainable and not has_head else 1
         theta = freed.free_params(params.circuit)
         features = freed.free_features(params.circuit, batch.features)
         is_feature = freed.in_features[plan.occurrence]

@@ -100,7 +100,7 @@ def spsa(
         signs = jax.random.rademacher(direction_key, (num_directions, theta.size), theta.dtype)
         samples = _draw(batch, sample_key, num_directions, subsample_size)
         # Sets come in the order (+, -) of the first direction, then of the second, ...
-        perturbed = theta + step * jnp.stack([signs, -signs], axis=1).reshape(-1, theta.size)
+        perturbed = theta + step * jnp.stack([signs, -signs], axis=1).reshape(2 * num_directions, theta.size)
         pairs: Batch = jax.tree.map(lambda array: jnp.repeat(array, 2, axis=0), samples)
         num_sets, num_samples = pairs.weights.shape
         result = objective.executor.expectations(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -25,7 +26,8 @@ class TrainingConfig:
         task: "classification" or "regression"; None to tell from the data.
         num_samples: samples drawn from the data (or made, for synthetic data); None for all.
         test_fraction: part of the samples kept for testing.
-        num_features: features after principal component analysis; None to keep the data's own.
+        num_features: features after principal component analysis, at most the data's own; None for as many as
+            the encoding takes.
         scaling: how features become angles: "standard", "minmax", "none" or "unit_norm".
         num_qubits: qubits of the model.
         num_layers: layers of the ansatz.
@@ -34,7 +36,7 @@ class TrainingConfig:
             ansatz's own choice.
         entangler: entangling gate, such as "cx"; None means "cz" for "hardware_efficient".
         topology: which qubits it joins: "linear", "ring", "full" or "brick".
-        encoding: "angle", "iqp", "amplitude" or "none".
+        encoding: "angle", "iqp" or "amplitude".
         observables: Pauli strings to measure; None for Z on every qubit.
         head: classical map from the outputs to the prediction: "linear" or "none".
         loss: "cross_entropy", "hinge", "squared_error" or "huber"; None for the task's usual one.
@@ -76,7 +78,7 @@ class TrainingConfig:
     task: Literal["classification", "regression"] | None = None
     num_samples: int | None = None
     test_fraction: float = 0.2
-    num_features: int | None = 8
+    num_features: int | None = None
     scaling: Literal["minmax", "standard", "none", "unit_norm"] = "standard"
     num_qubits: int = 8
     num_layers: int = 2
@@ -117,10 +119,21 @@ class TrainingConfig:
             if value is not None and value < 1:
                 raise ArgumentError(name, "be 1 or more", f"it is {value}", "Raise it.")
         for name in ("perturbation", "learning_rate", "batch_submission_timeout"):
-            if not getattr(self, name) > 0:
-                raise ArgumentError(name, "be positive", f"it is {getattr(self, name)}", "Raise it.")
-        if self.seed < 0:
-            raise ArgumentError("seed", "be 0 or more", f"it is {self.seed}", "Pass a natural number.")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ArgumentError(
+                    name, "be positive and finite", f"it is {getattr(self, name)}", "Correct the value."
+                )
+        if not 0 <= self.seed < 2**32:
+            raise ArgumentError(
+                "seed", "lie between 0 and 2**32 - 1", f"it is {self.seed}", "Pass a smaller one."
+            )
+        if self.shots_per_circuit is not None and self.shots_per_circuit >= 2**31:
+            raise ArgumentError(
+                "shots_per_circuit",
+                "be below 2**31",
+                f"it is {self.shots_per_circuit}",
+                "Leave it out for exact results.",
+            )
         if not 0 < self.test_fraction < 1:
             raise ArgumentError(
                 "test_fraction", "lie between 0 and 1", f"it is {self.test_fraction}", "A usual value is 0.2."
@@ -182,12 +195,12 @@ class TrainingConfig:
         known = [field.name for field in fields(TrainingConfig)]
         for key in values:
             if key not in known:
-                close = difflib.get_close_matches(key, known, n=1)
+                close = _closest(key, known)
                 raise ArgumentError(
-                    key,
+                    key if key.isprintable() and len(key) <= 80 else _shown(key),
                     "be a key of the configuration",
                     "there is none of that name",
-                    f"Did you mean `{close[0]}`?" if close else f"The keys are {', '.join(known)}.",
+                    f"Did you mean `{close}`?" if close else f"The keys are {', '.join(known)}.",
                 )
         return TrainingConfig(**values)
 
@@ -222,9 +235,21 @@ def unknown_name(argument: str, name: object, known: typing.Iterable[str]) -> Ar
         The error, to be raised.
     """
     names = list(known)
-    close = difflib.get_close_matches(str(name), names, n=1)
-    cure = f"Did you mean `{close[0]}`?" if close else "Pick one of them."
-    return ArgumentError(argument, f"be one of {', '.join(names)}", f"it is {name!r}", cure)
+    close = _closest(str(name), names)
+    cure = f"Did you mean `{close}`?" if close else "Pick one of them."
+    return ArgumentError(argument, f"be one of {', '.join(names)}", f"it is {_shown(name)}", cure)
+
+
+def _shown(value: object) -> str:
+    """A value as a message shows it: on one line, and not all of a very long one."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _closest(name: str, names: list[str]) -> str | None:
+    """The name that was probably meant: one spelt alike, or else one that begins so, as `shots` does."""
+    beginning = [each for each in names if len(name) > 2 and each.startswith(name)]
+    return next(iter(difflib.get_close_matches(name, names, n=1) + beginning), None)
 
 
 def defaults() -> dict[str, Any]:
@@ -252,7 +277,10 @@ def _convert(name: str, value: Any, hint: Any) -> Any:
             return tuple(value)
         raise _wrong_type(name, "a list of strings", value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ArgumentError(name, "fit into a float", "it is too large", "Lower it.") from None
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
     raise _wrong_type(name, _WORDS[hint], value)
@@ -262,4 +290,4 @@ _WORDS = {int: "an integer", float: "a number", str: "a string", bool: "true or 
 
 
 def _wrong_type(name: str, words: str, value: Any) -> ArgumentError:
-    return ArgumentError(name, f"be {words}", f"it is {value!r}", "Correct the value.")
+    return ArgumentError(name, f"be {words}", f"it is {_shown(value)}", "Correct the value.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from qjax.data import BatchLoader
 from qjax.errors import QjaxError
 from qjax.gradients import Batch
 from qjax.train.observers import Chunk, Observer, SplitEvaluation
-from qjax.train.step import Step, TrainState, scan_steps
+from qjax.train.step import Step, StepInfo, TrainState, scan_steps
 
 CHUNK_SECONDS = 0.5
 """The most that a chunk should take: what a killed run may lose."""
@@ -98,13 +99,16 @@ def run_loop(
         state, infos = jax.block_until_ready(scan(state, batches, np.int32(count)))
         seconds = time.perf_counter() - begin
         infos = jax.tree.map(lambda array, n=count: np.asarray(array)[:n], infos)
-        _check_finite(infos.loss, position)
+        _check_finite(infos, position)
         due = evaluate_every is not None and following % evaluate_every == 0
         evaluations = evaluate(state) if due else ()
+        for evaluation in evaluations:
+            if not math.isfinite(evaluation.loss):
+                raise _diverged(f"{evaluation.split} loss after step {following - 1}", evaluation.loss)
         chunk = Chunk(position, loader.steps_per_epoch, infos, seconds, state, evaluations)
         for observer in observers:
             observer.on_chunk(chunk)
-        if seconds > timeout * count:
+        if seconds > timeout * count and following < loader.num_steps:
             raise StepTimeoutError(
                 f"Step {position} took {seconds / count:.3g} s, and `batch_submission_timeout` is "
                 f"{timeout:g} s, so the run stopped after its checkpoint. Raise the timeout and resume it."
@@ -131,10 +135,16 @@ def _capacity(loader: BatchLoader, evaluate_every: int | None) -> int:
     return max(1, min(longest, _MAX_STEPS, _MAX_BYTES // bytes_per_step))
 
 
-def _check_finite(losses: np.ndarray, first_step: int) -> None:
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if bad.size:
-        raise DivergedError(
-            f"The loss of step {first_step + int(bad[0])} is {losses[bad[0]]}, so training cannot go on. "
-            "Lower `learning_rate`, or look for extreme values in the data."
-        )
+def _check_finite(infos: StepInfo, first_step: int) -> None:
+    # A gradient that is not finite spoils the parameters, even where the loss of its step was still a number.
+    for name, values in (("loss", infos.loss), ("gradient norm", infos.gradient_norm)):
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise _diverged(f"{name} of step {first_step + int(bad[0])}", float(values[bad[0]]))
+
+
+def _diverged(what: str, value: float) -> DivergedError:
+    return DivergedError(
+        f"The {what} is {value}, so training cannot go on. Lower `learning_rate`, or look for extreme values "
+        "in the data."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +13,12 @@ from jax import Array
 
 from qjax import ansatz
 from qjax.circuit import Circuit
+from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import Measured, Objective, Params
 from qjax.observables import PauliSum, as_observables
 from qjax.train import heads
-from qjax.train.config import TrainingConfig
+from qjax.train.config import TrainingConfig, unknown_name
 from qjax.train.losses import Task, loss_function, score_function
 
 # Controlled Z commutes with Z: from small initial angles every output starts as a function of its own
@@ -70,6 +72,39 @@ class Model:
         return self.score(predictions, measured.targets, measured.weights)
 
 
+def wanted_features(config: TrainingConfig) -> int:
+    """How many features the configuration asks for, or else the most that its encoding takes.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        The number of features.
+
+    Raises:
+        ArgumentError: if the encoding does not take as many.
+
+    Example:
+        >>> wanted_features(TrainingConfig(num_qubits=3)), wanted_features(
+        ...     TrainingConfig(num_qubits=3, encoding="amplitude"))
+        (3, 8)
+    """
+    if config.ansatz == "data_reuploading":
+        return config.num_features or sys.maxsize
+    encoding = config.encoding or "angle"
+    if encoding not in ansatz.ENCODINGS:
+        raise unknown_name("encoding", encoding, ansatz.ENCODINGS)
+    most = ansatz.ENCODINGS[encoding]().max_features(config.num_qubits)
+    if config.num_features is not None and config.num_features > most:
+        raise ArgumentError(
+            "num_features",
+            f"be at most {most} for the encoding `{encoding}` on {config.num_qubits} qubit(s)",
+            f"it is {config.num_features}",
+            f"Set it to {most} (principal components), or raise `num_qubits`.",
+        )
+    return config.num_features or most
+
+
 def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> Model:
     """Builds the model that a configuration describes.
 
@@ -97,10 +132,7 @@ def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> 
         num_features=num_features,
         **{**_USUAL_OPTIONS.get(config.ansatz, {}), **chosen},
     )
-    if config.observables is None:
-        observables = tuple(PauliSum(f"Z{qubit}") for qubit in range(config.num_qubits))
-    else:
-        observables = as_observables([PauliSum(text) for text in config.observables], config.num_qubits)
+    observables = _observables(config)
     dtype = np.dtype(np.float64 if config.dtype == "complex128" else np.float32)
     task: Task = "regression" if num_classes == 0 else "binary" if num_classes == 2 else "multiclass"
     num_predictions = num_classes if task == "multiclass" else 1
@@ -118,3 +150,26 @@ def build_model(config: TrainingConfig, num_features: int, num_classes: int) -> 
         score=score_function(task),
         dtype=dtype,
     )
+
+
+def _observables(config: TrainingConfig) -> tuple[PauliSum, ...]:
+    if config.observables is None:
+        return tuple(PauliSum(f"Z{qubit}") for qubit in range(config.num_qubits))
+    if not config.observables:
+        raise ArgumentError(
+            "observables",
+            "name one Pauli string or more",
+            "it is empty",
+            "Leave it out for Z on every qubit.",
+        )
+    try:
+        return as_observables([PauliSum(text) for text in config.observables], config.num_qubits)
+    except ArgumentError as error:
+        if error.argument == "observables":
+            raise
+        raise ArgumentError(
+            "observables",
+            'hold Pauli strings such as "Z0" or "X0 Y2"',
+            f"it is {list(config.observables)!r}",
+            "Give each qubit one letter of X, Y, Z, directly followed by its number.",
+        ) from None

@@ -12,6 +12,7 @@ import optax
 from jax import Array
 
 from qjax.errors import ArgumentError
+from qjax.gradients import Params
 from qjax.train.config import TrainingConfig, unknown_name
 
 
@@ -54,7 +55,7 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
         >>> isinstance(optimizer, optax.GradientTransformation)
         True
     """
-    constructor: Any = getattr(optax, config.optimizer, None)
+    constructor: Callable[..., Any] | None = getattr(optax, config.optimizer, None)
     if not callable(constructor) or "learning_rate" not in _parameters(constructor):
         raise unknown_name("optimizer", config.optimizer, sorted(_optimizers()))
     missing = [
@@ -87,7 +88,19 @@ def make_optimizer(config: TrainingConfig, num_steps: int) -> optax.GradientTran
             f"it is {config.schedule}",
             "Leave it out, or use another optimizer, such as adam or sgd.",
         )
-    return constructor(learning_rate=rate)
+    optimizer = constructor(learning_rate=rate)
+    if config.gradient_method == "frozen":
+        return _for_head_alone(optimizer)
+    return optimizer
+
+
+_CIRCUIT_LABEL: Any = "circuit"  # a label stands where the array does
+_LABELS = Params(circuit=_CIRCUIT_LABEL, head="head")
+
+
+def _for_head_alone(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+    """Leaves the circuit as it is: weight decay or noise would move it without any gradient."""
+    return optax.multi_transform({"head": optimizer, "circuit": optax.set_to_zero()}, _LABELS)
 
 
 def _problem(constructor: Any, rate: optax.ScalarOrSchedule) -> str | None:
@@ -102,7 +115,7 @@ def _problem(constructor: Any, rate: optax.ScalarOrSchedule) -> str | None:
 
     try:
         jax.eval_shape(update, jax.ShapeDtypeStruct((1,), jnp.float32))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         return " ".join(str(error).split())
     return None
 
@@ -120,11 +133,12 @@ def _schedule(config: TrainingConfig, num_steps: int) -> optax.ScalarOrSchedule:
 
 
 def _optimizers() -> list[str]:
-    names = [name for name in dir(optax) if name.islower() and not name.startswith("_")]
+    candidates = [name for name in dir(optax) if name.islower() and not name.startswith(("_", "scale_by_"))]
+    functions = {name: getattr(optax, name) for name in candidates}
     return [
         name
-        for name in names
-        if inspect.isfunction(getattr(optax, name)) and "learning_rate" in _parameters(getattr(optax, name))
+        for name, function in functions.items()
+        if inspect.isfunction(function) and "learning_rate" in _parameters(function)
     ]
 
 

@@ -15,9 +15,11 @@ from qjax.executor import Executor
 from qjax.gradients import GradientMethod
 from qjax.simulator import Simulator
 from qjax.train.config import TrainingConfig, unknown_name
-from qjax.train.model import Model, build_model
+from qjax.train.model import Model, build_model, wanted_features
 
 EXECUTORS = ("simulator",)
+MAX_QUBITS = 30
+"""Basis states are numbered by int32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,7 @@ def prepare(config: TrainingConfig) -> Prepared:
     Raises:
         QjaxError: if data or configuration cannot work.
     """
+    executor = make_executor(config)
     dataset = data.load(
         config.dataset,
         target=config.target,
@@ -91,9 +94,7 @@ def prepare(config: TrainingConfig) -> Prepared:
             f"it is {config.batch_size}",
             "Lower it, or use more samples.",
         )
-    num_features = config.num_features
-    if num_features is not None and num_features > dataset.num_features:
-        num_features = None  # the data has fewer features than the principal components asked for
+    num_features = min(wanted_features(config), dataset.num_features)
     preprocessing = data.Preprocessing.fit(
         train_set.features, num_components=num_features, scaling=config.scaling
     )
@@ -111,7 +112,7 @@ def prepare(config: TrainingConfig) -> Prepared:
         test_set=test_set,
         preprocessing=preprocessing,
         model=model,
-        executor=make_executor(config),
+        executor=executor,
         method=gradient_method(config),
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
@@ -156,10 +157,17 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if there is no such executor.
+        ArgumentError: if there is no such executor, or it does not hold so many qubits.
     """
     if config.executor not in EXECUTORS:
         raise unknown_name("executor", config.executor, EXECUTORS)
+    if config.num_qubits > MAX_QUBITS:
+        raise ArgumentError(
+            "num_qubits",
+            f"be at most {MAX_QUBITS} for the simulator",
+            f"it is {config.num_qubits}",
+            "Lower it.",
+        )
     return Simulator(engine=config.engine, shots=config.shots_per_circuit, dtype=config.dtype)
 
 

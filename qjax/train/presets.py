@@ -24,7 +24,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The model whose training once took 3.3 hours: 125 samples, of which a fifth are for testing.
     "baseline": {
         "num_samples": 125,
-        "num_features": 8,
         "num_qubits": 8,
         "num_layers": 2,
         "rotations": ["rx", "ry", "rz"],

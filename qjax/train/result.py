@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from qjax.errors import StoreError
 from qjax.train.observers import Chunk, SplitEvaluation
 
 
@@ -33,6 +35,9 @@ class Result:
     jobs: int
     seconds_training: float
     seconds_to_first_step: float
+
+
+_RECORDED = tuple(field.name for field in fields(Result) if field.name not in ("train_score", "test_score"))
 
 
 @dataclass
@@ -77,6 +82,33 @@ class Tally:
             seconds_training=seconds_training,
             seconds_to_first_step=seconds_to_first_step,
         )
+
+
+def result_from(recorded: Mapping[str, Any], task: str) -> Result:
+    """A result from the object that `summary` made of it.
+
+    Args:
+        recorded: the object.
+        task: the model's task.
+
+    Returns:
+        The result.
+
+    Raises:
+        StoreError: if something is missing.
+    """
+    score = "r2" if task == "regression" else "accuracy"
+    try:
+        return Result(
+            train_score=recorded[f"train_{score}"],
+            test_score=recorded[f"test_{score}"],
+            **{name: recorded[name] for name in _RECORDED},
+        )
+    except KeyError as error:
+        raise StoreError(
+            f"The result of the run was recorded without {error}, by another version. See what there is with "
+            "`qjax runs show`."
+        ) from None
 
 
 def summary(result: Result, task: str) -> dict[str, Any]:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-from jax import Array
 
-from qjax.errors import StoreError
-from qjax.gradients import Params
-from qjax.store import RunStore, Split, describe_environment
+from qjax.errors import ArgumentError, StoreError
+from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
+from qjax.train.evaluation import make_evaluation, run_keys
 from qjax.train.loop import StepTimeoutError, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
 from qjax.train.prepare import Prepared, dispatched, prepare
 from qjax.train.recording import Recorder, restore_tally
-from qjax.train.result import Result, Tally, summary
+from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
 
@@ -39,7 +37,8 @@ def train(
     Args:
         config: the configuration.
         store: where to record it; None to record nothing.
-        resume: id of a run of the store to go on with; `config` must be its configuration.
+        resume: id of a run of the store to go on with; `config` must be its configuration. Of a finished run
+            the recorded result is returned.
         name: name of the run in the store.
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
@@ -57,6 +56,16 @@ def train(
     """
     started = time.perf_counter()
     prepared = prepared or prepare(config)
+    if resume is not None:
+        if store is None:
+            raise ArgumentError(
+                "store", "be given where a run is resumed", "it is None", "Open the one that holds the run."
+            )
+        record = store.run(resume)
+        _check_config(config, record)
+        resume = record.id
+        if record.status == "finished":
+            return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
     if store is None:
         return _run(prepared, state, tally, observers, started)
@@ -86,17 +95,27 @@ def train(
     return result
 
 
+def _check_config(config: TrainingConfig, record: RunRecord) -> None:
+    recorded = TrainingConfig.from_mapping(record.config)
+    if replace(recorded, batch_submission_timeout=config.batch_submission_timeout) != config:
+        raise ArgumentError(
+            "config",
+            f"be the configuration that run {record.id} was started with",
+            "it differs from it",
+            "Read it with `TrainingConfig.from_mapping(store.run(run).config)`.",
+        )
+
+
 def initial_state(prepared: Prepared) -> TrainState:
     """The state before the first step: a pure function of the configuration."""
-    init_key, train_key, _ = _keys(prepared.config)
-    params = prepared.model.init(init_key)
     optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
-    return init_state(params, prepared.method, optimizer, train_key)
 
+    def build() -> TrainState:
+        init_key, train_key, _ = run_keys(prepared.config.seed)
+        return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key)
 
-def _keys(config: TrainingConfig) -> Array:
-    """Keys for the initial parameters, for the steps and for evaluations."""
-    return jax.random.split(jax.random.key(config.seed), 3)
+    # Compiled as one: operation by operation, the first use of each would take longer than all together.
+    return jax.jit(build)()
 
 
 def _run(
@@ -111,55 +130,23 @@ def _run(
             model.measured_score,
         )
         every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
+        evaluate = make_evaluation(prepared, state) if every else _no_evaluation
         preparing = time.perf_counter() - started
         times = run_loop(
             step,
             state,
             loader,
             [tally, *observers],
-            evaluate=_evaluation(prepared),
+            evaluate=evaluate,
             evaluate_every=every,
             timeout=config.batch_submission_timeout,
         )
     return tally.result(times.steps, preparing + times.compile)
 
 
-def _evaluation(prepared: Prepared) -> Callable[[TrainState], tuple[SplitEvaluation, ...]]:
-    """Evaluates both parts of the data with one compiled call."""
-    model, executor = prepared.model, prepared.executor
-    features, targets = jnp.asarray(prepared.features), jnp.asarray(prepared.targets)
-    in_train = np.arange(len(targets)) < prepared.num_train
-    sizes = {"train": prepared.num_train, "test": len(targets) - prepared.num_train}
-    weights = {
-        "train": jnp.asarray(in_train, model.dtype),
-        "test": jnp.asarray(~in_train, model.dtype),
-    }
-    _, _, evaluation_key = _keys(prepared.config)
-
-    @jax.jit
-    def evaluate(params: Params, step: Array) -> tuple[dict[str, tuple[Array, Array]], Array]:
-        key = jax.random.fold_in(evaluation_key, step)
-        result = executor.expectations(
-            model.circuit, params.circuit[None], features, model.observables, key=key
-        )
-        predictions = model.head.apply(params.head, result.mean[0])
-        by_split = {
-            split: (model.loss(predictions, targets, part), model.score(predictions, targets, part))
-            for split, part in weights.items()
-        }
-        return by_split, result.circuits
-
-    def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
-        by_split, circuits = evaluate(state.params, state.step)
-        per_sample = int(circuits) // len(targets)
-
-        def report(split: Split) -> SplitEvaluation:
-            loss, score = by_split[split]
-            return SplitEvaluation(split, float(loss), float(score), per_sample * sizes[split])
-
-        return report("train"), report("test")
-
-    return evaluation
+def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
+    del state
+    return ()
 
 
 def _describe_data(prepared: Prepared) -> dict[str, Any]:
@@ -183,4 +170,10 @@ def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState,
     if checkpoint is None:
         return initial
     restore_tally(tally, store, run)
-    return state_from_bytes(initial, checkpoint.payload)
+    state = state_from_bytes(initial, checkpoint.payload)
+    if tally.evaluations and checkpoint.step == prepared.loader().num_steps:
+        # The store keeps no R^2. No evaluation is to come any more, and the same state gives the same again.
+        tally.evaluations = {
+            evaluation.split: evaluation for evaluation in make_evaluation(prepared, state)(state)
+        }
+    return state

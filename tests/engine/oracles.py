@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cirq
 import jax
 import numpy as np
@@ -54,7 +56,7 @@ def cirq_states(circuit: Circuit, params: np.ndarray, features: np.ndarray) -> n
     )
 
 
-def covariance_per_shot(observables: list[PauliSum], state: np.ndarray) -> np.ndarray:
+def covariance_per_shot(observables: Sequence[PauliSum], state: np.ndarray) -> np.ndarray:
     """Covariance `[O, O]` of the observables' estimates for one shot of every measurement group."""
     num_qubits = state.size.bit_length() - 1
     total = np.zeros((len(observables), len(observables)))
@@ -63,8 +65,8 @@ def covariance_per_shot(observables: list[PauliSum], state: np.ndarray) -> np.nd
             dense(PauliSum([(s, c) for s, c in observable.terms if s in group.strings]), num_qubits)
             for observable in observables
         ]
-        means = np.array([(state.conj() @ part @ state).real for part in parts])
-        products = np.array([[(state.conj() @ a @ b @ state).real for b in parts] for a in parts])
+        means = np.array([np.real(state.conj() @ part @ state) for part in parts])
+        products = np.array([[np.real(state.conj() @ a @ b @ state) for b in parts] for a in parts])
         total += products - np.outer(means, means)
     return total
 

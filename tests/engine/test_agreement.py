@@ -40,7 +40,7 @@ def check_agreement(circuit: Circuit, seed: int, own_features: bool, dtype, tole
 
 @DTYPES
 @given(circuit=circuits(max_qubits=8), seed=st.integers(0, 2**32 - 1), own_features=st.booleans())
-@settings(max_examples=8, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 def test_random_circuits_agree_with_cirq(dtype, tolerance, circuit, seed, own_features):
     check_agreement(circuit, seed, own_features, dtype, tolerance)
 
@@ -48,14 +48,14 @@ def test_random_circuits_agree_with_cirq(dtype, tolerance, circuit, seed, own_fe
 @pytest.mark.long
 @DTYPES
 @given(circuit=circuits(max_qubits=8, max_ops=30), seed=st.integers(0, 2**32 - 1), own_features=st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_many_random_circuits_agree_with_cirq(dtype, tolerance, circuit, seed, own_features):
     check_agreement(circuit, seed, own_features, dtype, tolerance)
 
 
-@pytest.mark.parametrize("num_qubits", [1, 4])
-def test_the_whole_gate_table_agrees_with_cirq(num_qubits):
-    # One circuit holds many gates, so that the whole table costs two compilations.
+def test_the_whole_gate_table_agrees_with_cirq():
+    num_qubits = 4
+    # One circuit holds many gates, so that the table costs one compilation.
     rng = np.random.default_rng(num_qubits)
     ops = [Op("u3", (q,), list(rng.normal(size=3))) for q in range(num_qubits)]
     for name, row in gates.GATES.items():
@@ -67,7 +67,7 @@ def test_the_whole_gate_table_agrees_with_cirq(num_qubits):
     check_agreement(Circuit(num_qubits, tuple(ops), 2, 2), num_qubits, True, "complex128", 1e-10)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_nested_repeats_agree_with_cirq_and_with_the_unrolled_circuit(seed):
     rng = np.random.default_rng(seed)
     ops = tuple(Op("ry", (q,), Angle(param=q, feature=q, scale=0.3, offset=0.5)) for q in range(3))
@@ -80,22 +80,6 @@ def test_nested_repeats_agree_with_cirq_and_with_the_unrolled_circuit(seed):
             for c in (circuit, Circuit(3, tuple(circuit.unrolled()), 7, 5))
         )
     np.testing.assert_allclose(rolled, unrolled, atol=1e-13)
-
-
-@given(circuit=circuits(max_qubits=4), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=8, deadline=None, derandomize=True)
-def test_the_inverse_undoes_a_circuit(circuit, seed):
-    rng = np.random.default_rng(seed)
-    params, features = rng.normal(size=(1, circuit.num_params)), rng.normal(size=(1, circuit.num_features))
-    there_and_back = Circuit(
-        circuit.num_qubits,
-        circuit.ops + circuit.inverse().ops,
-        circuit.num_params,
-        circuit.num_features,
-    )
-    with jax.enable_x64(True):
-        state = Simulator(dtype="complex128").statevector(there_and_back, params, features)[0, 0]
-    np.testing.assert_allclose(state, np.eye(2**circuit.num_qubits)[0], atol=1e-12)
 
 
 @DTYPES

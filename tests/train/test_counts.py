@@ -12,6 +12,9 @@ from qjax.train.run import initial_state
 
 from .problems import METHODS, Watcher, batch_at, step_of, tiny
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
 # Parameters of the tiny model, one gate each, and so two shifted circuits each.
 NUM_PARAMS = 4
 CIRCUITS_PER_SAMPLE = {
@@ -26,7 +29,7 @@ CIRCUITS_PER_SAMPLE = {
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_runs_to_the_end_and_counts_real_samples(name: str) -> None:
-    config = tiny(epochs=1, **METHODS[name])
+    config = tiny(**METHODS[name])
     assert prepare(config).model.circuit.num_params == NUM_PARAMS
     watcher = Watcher()
     result = train(config, observers=[watcher])
@@ -50,7 +53,6 @@ def jobs(info: StepInfo) -> tuple[int, int]:
 
 def test_spsa_takes_two_circuits_for_each_sample_and_direction() -> None:
     assert jobs(first_step(gradient_method="spsa_parallel", batch_size=10)) == (20, 1)
-    assert jobs(first_step(gradient_method="spsa_parallel", batch_size=10, num_directions=3)) == (60, 1)
     subsampled = {"gradient_method": "spsa_subsampled", "gradient_subsample_size": 2, "batch_size": 10}
     assert jobs(first_step(**subsampled)) == (4, 1)
     assert jobs(first_step(**subsampled, shots_per_circuit=10, num_directions=2)) == (8, 1)
@@ -58,17 +60,16 @@ def test_spsa_takes_two_circuits_for_each_sample_and_direction() -> None:
 
 def test_circuits_that_measure_in_two_bases_count_twice_with_shots() -> None:
     both = {"gradient_method": "spsa_parallel", "observables": ["Z0", "X0"], "batch_size": 10}
-    assert jobs(first_step(**both)) == (20, 1)
     assert jobs(first_step(**both, shots_per_circuit=10)) == (40, 1)
+    assert jobs(first_step(**both)) == (20, 1)
 
 
 @pytest.mark.parametrize(
     ("shots", "sending", "num_jobs"),
     [
         (None, {"enable_circuit_batching": False}, 20),
-        (None, {"max_parallel_circuits": 20}, 1),
+        (None, {"max_parallel_circuits": 7, "enable_circuit_batching": False}, 20),
         (10, {"max_parallel_circuits": 7}, 3),
-        (10, {"max_parallel_circuits": 7, "enable_circuit_batching": False}, 20),
     ],
 )
 def test_how_circuits_are_sent_changes_jobs_and_nothing_else(

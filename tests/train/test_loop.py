@@ -23,9 +23,9 @@ def compiled() -> Iterator[list[str]]:
     """Names of the functions that JAX compiles during the test."""
     names: list[str] = []
 
-    def listen(event: str, duration: float, **details: str | int) -> None:
+    def listen(event: str, duration_secs: float, **kwargs: str | int) -> None:
         if event == COMPILED:
-            names.append(str(details["fun_name"]))
+            names.append(str(kwargs["fun_name"]))
 
     jax.monitoring.register_event_duration_secs_listener(listen)
     yield names
@@ -80,7 +80,7 @@ def test_another_seed_gives_other_numbers_and_the_same_seed_the_same() -> None:
     payloads = []
     for seed in (3, 3, 4):
         watcher = Watcher()
-        train(tiny(seed=seed, epochs=1), observers=[watcher])
+        train(tiny(seed=seed), observers=[watcher])
         payloads.append(watcher.payload)
     assert payloads[0] == payloads[1] != payloads[2]
 
@@ -88,7 +88,7 @@ def test_another_seed_gives_other_numbers_and_the_same_seed_the_same() -> None:
 @pytest.mark.parametrize(("evaluate", "steps"), [("epoch", [3, 6]), ("end", [6]), ("never", [])])
 def test_evaluations_come_when_they_are_due(evaluate: str, steps: list[int]) -> None:
     watcher = Watcher()
-    result = train(tiny(evaluate=evaluate), observers=[watcher])
+    result = train(tiny(evaluate=evaluate, epochs=2), observers=[watcher])
     assert [chunk.next_step for chunk in watcher.chunks if chunk.evaluations] == steps
     assert result.evaluation_circuits == 28 * len(steps)
     first_steps = [chunk.first_step for chunk in watcher.chunks]
@@ -110,14 +110,23 @@ def test_evaluations_come_when_they_are_due(evaluate: str, steps: list[int]) -> 
 def test_a_run_that_diverges_says_so_and_shows_no_bad_step() -> None:
     watcher = Watcher()
     with pytest.raises(DivergedError, match=r"The loss of step \d+ is .* Lower `learning_rate`") as caught:
-        train(tiny(optimizer="sgd", learning_rate=1e38, loss="squared_error"), observers=[watcher])
+        train(tiny(learning_rate=1e38, loss="squared_error"), observers=[watcher])
     assert isinstance(caught.value, QjaxError)
     assert "\n" not in str(caught.value)
     assert all(np.isfinite(chunk.infos.loss).all() for chunk in watcher.chunks)
 
 
+def test_an_evaluation_that_is_no_number_ends_the_run() -> None:
+    # One step, whose own loss is still a number.
+    config = tiny(learning_rate=3e38, loss="squared_error", num_samples=10, evaluate="end")
+    with pytest.raises(DivergedError, match="The train loss after step 0 is"):
+        train(config)
+
+
 def test_a_step_that_takes_too_long_ends_the_run_after_it_was_shown() -> None:
     watcher = Watcher()
-    with pytest.raises(StepTimeoutError, match="Step 0 took .* `batch_submission_timeout`"):
+    with pytest.raises(StepTimeoutError, match=r"Step 0 took .* `batch_submission_timeout`"):
         train(tiny(batch_submission_timeout=1e-9), observers=[watcher])
     assert watcher.lengths == [1]
+    # Nothing is left to stop once the last step is done.
+    assert train(tiny(batch_submission_timeout=1e-9, batch_size=22)).gradient_circuits == 22

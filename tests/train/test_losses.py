@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import accuracy_score, hinge_loss, log_loss, mean_squared_error, r2_score
 
@@ -18,6 +18,9 @@ from qjax.train import heads
 from qjax.train.losses import classes, loss_function, score_function
 
 from ..messages import check_message
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 LOSSES = [
     *[("binary", name) for name in ("cross_entropy", "hinge", "squared_error", "huber")],
@@ -60,9 +63,7 @@ def reference(task: str, name: str, predictions: np.ndarray, targets: np.ndarray
         distance = predictions[:, 0] - np.where(targets == 1, 1, -1)
         return (huber(distance) if name == "huber" else distance**2).mean()
     # One against all: the sum over the classes of the binary loss.
-    return sum(
-        reference("binary", name, predictions[:, [c]], (targets == c).astype(int)) for c in range(4)
-    )
+    return sum(reference("binary", name, predictions[:, [c]], (targets == c).astype(int)) for c in range(4))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -90,6 +91,7 @@ def test_a_loss_is_the_mean_over_samples_by_their_weights(task: Any, name: str) 
     loss = jax.jit(loss_function(name, task))
     by_sample = jax.jit(jax.vmap(loss_function(name, task), in_axes=(None, None, 0)))
 
+    @settings(deadline=None)
     @given(weights=WEIGHTS, seed=st.integers(0, 99))
     def check(weights: np.ndarray, seed: int) -> None:
         predictions, targets = sample(task, seed, size=8)
@@ -105,6 +107,7 @@ def test_a_loss_is_the_mean_over_samples_by_their_weights(task: Any, name: str) 
 def test_a_score_weighs_samples_as_scikit_learn_does(task: Any) -> None:
     score = jax.jit(score_function(task))
 
+    @settings(deadline=None)
     @given(weights=WEIGHTS, seed=st.integers(0, 99))
     def check(weights: np.ndarray, seed: int) -> None:
         predictions, targets = sample(task, seed, size=8)

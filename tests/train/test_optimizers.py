@@ -20,10 +20,14 @@ from qjax.train.optimizers import make_optimizer, spall
 from ..messages import check_message
 from .problems import tiny
 
-NAMES = (
-    "adabelief adadelta adagrad adam adamax adamaxw adamw adan amsgrad fromage lamb lars lion noisy_sgd novograd "
-    "optimistic_gradient_descent radam rmsprop rprop sgd sign_sgd sm3 yogi"
-).split()
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+NAMES = [
+    *("adabelief", "adadelta", "adagrad", "adam", "adamax", "adamaxw", "adamw", "adan", "amsgrad", "fromage"),
+    *("lamb", "lars", "lion", "noisy_sgd", "novograd", "optimistic_gradient_descent", "radam", "rmsprop"),
+    *("rprop", "sgd", "sign_sgd", "sm3", "yogi"),
+]
 
 
 FIXED_RATE = ("rprop", "sm3")
@@ -39,9 +43,14 @@ def estimate(
 ) -> tuple[Params, Any, GradientInfo]:
     loss, gradient = jax.value_and_grad(distance)(params)
     one = jnp.ones((), jnp.int32)
-    return gradient, state, GradientInfo(loss, jnp.asarray(True), Measured(batch.features, *batch[1:]), one, one)
+    return (
+        gradient,
+        state,
+        GradientInfo(loss, jnp.asarray(True), Measured(batch.features, *batch[1:]), one, one),
+    )
 
 
+@pytest.mark.filterwarnings("ignore:Specifying a key")
 @pytest.mark.parametrize(
     ("name", "schedule"),
     [(name, "constant") for name in NAMES] + [(name, "spall") for name in ("adam", "sgd", "lion", "rmsprop")],
@@ -87,7 +96,7 @@ def rates(schedule: Any, num_steps: int = 20) -> list[float]:
     state, seen = optimizer.init(jnp.zeros(())), []
     for _ in range(num_steps):
         update, state = optimizer.update(jnp.ones(()), state)
-        seen.append(-float(update))
+        seen.append(-np.asarray(update).item())
     return seen
 
 

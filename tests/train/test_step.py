@@ -17,6 +17,8 @@ from qjax.train.run import initial_state
 
 from .problems import METHODS, batch_at, same, step_of, tiny
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def with_other_padding(batch: Batch, seed: int) -> Batch:
     """The same samples with random numbers where the weight is zero."""
@@ -32,7 +34,7 @@ def with_other_padding(batch: Batch, seed: int) -> Batch:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_step_is_a_pure_function_that_padding_does_not_reach(method: str) -> None:
-    prepared = prepare(tiny(optimizer="sgd", **METHODS[method]))
+    prepared = prepare(tiny(**METHODS[method]))
     step, state, partial = step_of(prepared), initial_state(prepared), batch_at(prepared, 2)
     before = state_to_bytes(state)
     after, info = step(state, partial)
@@ -64,7 +66,7 @@ def mean_log_loss(prepared: Prepared, params: Params, features: Any, targets: An
 
 @pytest.mark.parametrize("method", ["adjoint", "parameter_shift"])
 def test_a_partial_batch_gives_the_step_of_its_real_samples(method: str) -> None:
-    prepared = prepare(tiny(gradient_method=method, optimizer="sgd", learning_rate=0.5))
+    prepared = prepare(tiny(gradient_method=method, learning_rate=0.5))
     state, batch = initial_state(prepared), batch_at(prepared, 2)
     is_real = np.asarray(batch.weights) == 1
     assert is_real.sum() == 6
@@ -80,7 +82,7 @@ def test_a_partial_batch_gives_the_step_of_its_real_samples(method: str) -> None
 
 
 def test_spsa_on_a_partial_batch_is_the_difference_quotient_of_its_real_samples() -> None:
-    prepared = prepare(tiny(gradient_method="spsa_parallel", optimizer="sgd", learning_rate=1.0))
+    prepared = prepare(tiny(gradient_method="spsa_parallel", learning_rate=1.0))
     state, batch = initial_state(prepared), batch_at(prepared, 2)
     is_real = np.asarray(batch.weights) == 1
     after, info = step_of(prepared)(state, batch)
