@@ -14,7 +14,7 @@ from jax import Array
 from jax.typing import ArrayLike
 
 from qjax.circuit import Circuit
-from qjax.engine import grid, native, xla
+from qjax.engine import native, xla
 from qjax.engine import shots as sampling
 from qjax.engine.chunks import map_grid, states_per_chunk
 from qjax.engine.program import lower
@@ -35,9 +35,9 @@ class Simulator:
     and shape. Memory is bounded: large batches are simulated in chunks.
 
     Args:
-        engine: what computes exact expectation values and their gradients. "native" is the compiled kernel,
-            which runs on CPUs; "xla" is plain JAX, for every device; "auto" is native where the program
-            runs on a CPU and the kernel is installed. Shots, samples and state vectors are plain JAX's.
+        engine: what computes exact expectation values and their gradients. "xla", which is what "auto" takes,
+            is plain JAX, for every device; "native" is a compiled kernel for CPUs, on request while it is
+            young. Shots, samples and state vectors are plain JAX's.
         shots: None for exact results; else how often every circuit is measured, or a tuple with one number
             for each parameter set.
         dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
@@ -280,19 +280,21 @@ def _exact(
     features: Array,
     observables: tuple[PauliSum, ...],
 ) -> Array:
-    real = xla.real_dtype(np.dtype(simulator.dtype))
-    sets = params.astype(real)[:, None, :]
-    samples = features.astype(real) if features.ndim == 3 else features.astype(real)[None]
-    runs_native = simulator.engine != "xla" and native.can_run(circuit)
-    if simulator.engine == "native" and not runs_native:
+    if simulator.engine != "native":
+        return _map_states(
+            simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
+        )
+    if not native.can_run(circuit):
         raise ArgumentError(
             "engine",
             f'be "auto" or "xla" for circuits of more than {native.MAX_QUBITS} qubits',
             f"the circuit has {circuit.num_qubits}",
             "The native engine's addresses end there.",
         )
-    engine = native if runs_native else grid
-    return engine.expectations(circuit, observables, sets, samples)
+    real = xla.real_dtype(np.dtype(simulator.dtype))
+    sets = params.astype(real)[:, None, :]
+    samples = features.astype(real) if features.ndim == 3 else features.astype(real)[None]
+    return native.expectations(circuit, observables, sets, samples)
 
 
 @partial(jax.jit, static_argnums=(0, 1))

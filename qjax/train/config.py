@@ -52,7 +52,7 @@ class TrainingConfig:
         batch_size: samples of a step.
         seed: decides split, initial parameters, order of samples, perturbations and shots.
         executor: where circuits run: "simulator".
-        engine: engine of the simulator: "auto" or "xla".
+        engine: engine of the simulator: "auto", "xla" or "native".
         dtype: "complex64" or "complex128".
         shots_per_circuit: measurements of each circuit; None for exact results.
         enable_circuit_batching: one job for many circuits, or one each.
@@ -101,7 +101,7 @@ class TrainingConfig:
     batch_size: int = 10
     seed: int = 0
     executor: str = "simulator"
-    engine: Literal["auto", "xla"] = "auto"
+    engine: Literal["auto", "native", "xla"] = "auto"
     dtype: Literal["complex64", "complex128"] = "complex64"
     shots_per_circuit: int | None = None
     enable_circuit_batching: bool = True

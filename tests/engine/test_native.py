@@ -22,6 +22,8 @@ from qjax.engine.native.lowering import lower_to_table
 from qjax.errors import ArgumentError
 from tests.circuits import random_circuit, random_op
 
+pytestmark = pytest.mark.skipif(not library.available(), reason="the install found no C++ compiler")
+
 pytestmark = pytest.mark.skipif(not library.available(), reason="the native engine is not built")
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
@@ -185,7 +187,7 @@ def test_forced_engines_agree_in_the_simulator():
 
 def test_a_program_for_another_platform_holds_no_native_call():
     def values(params, features):
-        return Simulator().expectations(CIRCUIT, params, features, WANTED).mean
+        return Simulator(engine="native").expectations(CIRCUIT, params, features, WANTED).mean
 
     shapes = (
         jax.ShapeDtypeStruct((2, CIRCUIT.num_params), jnp.float32),
