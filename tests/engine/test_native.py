@@ -22,8 +22,6 @@ from qjax.engine.native.lowering import lower_to_table
 from qjax.errors import ArgumentError
 from tests.circuits import random_circuit, random_op
 
-pytestmark = pytest.mark.skipif(not library.available(), reason="the install found no C++ compiler")
-
 pytestmark = pytest.mark.skipif(not library.available(), reason="the native engine is not built")
 
 TOLERANCES = {"float32": 1e-5, "float64": 1e-10}
