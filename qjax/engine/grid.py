@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -53,8 +54,8 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
     program = lower(circuit)
     dtype = jnp.promote_types(params.dtype, np.complex64)
 
-    def evaluate(one_set: Array, sample: Array | None, own_sample: Array | None) -> Array:
-        features = own_sample if sample is None else sample
+    def evaluate(one_set: Array, sample: Any, own_sample: Any) -> Array:
+        features: Array = own_sample if sample is None else sample
         state = xla.statevector(program, one_set, features, np.dtype(dtype))
         return xla.expectations(state, observables)
 

@@ -112,7 +112,8 @@ def _in_wanted(params, features, circuit, observables, wanted) -> tuple[Callable
 
 
 def _grid(*operands: Any) -> tuple[int, ...]:
-    return jnp.broadcast_shapes(*(operand.shape[:-1] for operand in operands))
+    shape: Any = jnp.broadcast_shapes(*(operand.shape[:-1] for operand in operands))
+    return shape
 
 
 def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
