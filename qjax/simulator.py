@@ -35,9 +35,10 @@ class Simulator:
     and shape. Memory is bounded: large batches are simulated in chunks.
 
     Args:
-        engine: what computes exact expectation values and their gradients. "xla", which is what "auto" takes,
-            is plain JAX, for every device; "native" is a compiled kernel for CPUs, on request while it is
-            young. Shots, samples and state vectors are plain JAX's.
+        engine: what computes exact expectation values and their gradients. "native" is a compiled kernel for
+            CPUs; "xla" is plain JAX, for every device; "auto" is the kernel where a program is compiled for a
+            CPU and the kernel was built, and plain JAX elsewhere. Shots, samples and state vectors are plain
+            JAX's.
         shots: None for exact results; else how often every circuit is measured, or a tuple with one number
             for each parameter set.
         dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
@@ -280,7 +281,7 @@ def _exact(
     features: Array,
     observables: tuple[PauliSum, ...],
 ) -> Array:
-    if simulator.engine != "native":
+    if simulator.engine == "xla" or (simulator.engine == "auto" and not native.can_run(circuit)):
         return _map_states(
             simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
         )

@@ -68,7 +68,7 @@ def results():
     """Everything the simulator computes for 3 x 4 circuits, with gradients in parameters and features."""
     circuit = layered_circuit(2, 1)
     rng = np.random.default_rng(0)
-    exact, sampler = Simulator(dtype="complex128"), Simulator(dtype="complex128", shots=50)
+    exact, sampler = Simulator("xla", dtype="complex128"), Simulator(dtype="complex128", shots=50)
     params, features = rng.normal(size=(3, circuit.num_params)), rng.normal(size=(4, 2))
     own_features = rng.normal(size=(3, 4, 2))
     observable = PauliSum({"Z0": 1.0, "Z0 Z1": 0.5})
@@ -111,7 +111,7 @@ def test_memory_is_bounded_whatever_the_size_of_the_batch(set_budget, differenti
     circuit = layered_circuit(7, 3)
 
     def energy(params, features):
-        return jnp.sum(Simulator().expectations(circuit, params, features, PauliSum("Z0")).mean)
+        return jnp.sum(Simulator("xla").expectations(circuit, params, features, PauliSum("Z0")).mean)
 
     function = jax.grad(energy, argnums=(0, 1)) if differentiate else energy
     params = jax.ShapeDtypeStruct((num_sets, circuit.num_params), jnp.float32)
