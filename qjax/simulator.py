@@ -16,7 +16,7 @@ from jax.typing import ArrayLike
 from qjax.circuit import Circuit
 from qjax.engine import native, xla
 from qjax.engine import shots as sampling
-from qjax.engine.chunks import map_grid, states_per_chunk
+from qjax.engine.chunks import check_fits, map_grid, states_per_chunk
 from qjax.engine.program import lower
 from qjax.errors import ArgumentError
 from qjax.executor import Estimate, check_batch, check_mask, circuit_keys
@@ -115,8 +115,7 @@ class Simulator:
             measurement basis.
 
         Raises:
-            ArgumentError: if shapes do not fit, a key is missing, or the native engine is asked for and
-                cannot take the circuit.
+            ArgumentError: if shapes do not fit, a key is missing, or a state does not fit this machine.
 
         Example:
             >>> from qjax import Circuit, Op, PauliSum
@@ -129,6 +128,7 @@ class Simulator:
         """
         observables = as_observables(observables, circuit.num_qubits)
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
         mean, variance, matrix = _expectations(self, circuit, params, features, observables, keys, covariance)
         bases = 1 if self.exact else len(measurement_groups(observables))
@@ -153,7 +153,7 @@ class Simulator:
             [0.7070000171661377, 0.0, 0.0, 0.7070000171661377]
         """
         params, features, _ = check_batch(circuit, params, features)
-        self._check_precision()
+        self._check_machine(circuit)
         return _statevector(self, circuit, params, features)
 
     def probabilities(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
@@ -210,11 +210,11 @@ class Simulator:
                 "Make a simulator with `Simulator(shots=1000)`.",
             )
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
         return _samples(self, circuit, params, features, keys)
 
     def _keys(self, key: Array | None, num_sets: int, num_samples: int) -> Array | None:
-        self._check_precision()
         if self.exact:
             return None
         if isinstance(self.shots, tuple) and len(self.shots) != num_sets:
@@ -233,7 +233,8 @@ class Simulator:
             )
         return circuit_keys(key, num_sets, num_samples)
 
-    def _check_precision(self) -> None:
+    def _check_machine(self, circuit: Circuit) -> None:
+        check_fits(circuit.num_qubits, np.dtype(self.dtype).itemsize)
         if self.dtype == "complex128" and not jax.config.read("jax_enable_x64"):
             raise ArgumentError(
                 "dtype",
@@ -284,13 +285,6 @@ def _exact(
     if simulator.engine == "xla" or (simulator.engine == "auto" and not native.can_run(circuit)):
         return _map_states(
             simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
-        )
-    if not native.can_run(circuit):
-        raise ArgumentError(
-            "engine",
-            f'be "auto" or "xla" for circuits of more than {native.MAX_QUBITS} qubits',
-            f"the circuit has {circuit.num_qubits}",
-            "The native engine's addresses end there.",
         )
     real = xla.real_dtype(np.dtype(simulator.dtype))
     sets = params.astype(real)[:, None, :]

@@ -274,7 +274,7 @@ def _apply_layer(state: Array, step: LayerStep, angles: tuple[Array, Array], num
 
 
 def _real_form(matrix: Array) -> Array:
-    """The real matrix `[2, 2, d, d]` that acts on parts as a complex one `[d, d]` does: (out, in, row, column)."""
+    """The matrix `[out, in, d, d]` that acts on real and imaginary parts as a complex one `[d, d]` does."""
     re, im = matrix.real, matrix.imag
     return jnp.stack([jnp.stack([re, -im]), jnp.stack([im, re])])
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from qjax import Circuit, Op, PauliSum, Simulator, simulator
 from qjax.engine import chunks
 from qjax.engine.program import lower
+from qjax.errors import ArgumentError
 from tests.engine.oracles import layered_circuit
 
 
@@ -156,3 +157,17 @@ def test_chunks_shrink_with_stored_states_and_never_vanish():
     assert size(shallow) > size(shallow, beside_states=2**20)
     assert size(Circuit(30, (Op("h", (0,)),))) == 1
     assert size(shallow, budget=1) == 1
+
+
+@pytest.mark.parametrize("method", ["expectations", "statevector", "samples"])
+def test_a_state_that_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch, method):
+    def call(num_qubits):
+        circuit = Circuit(num_qubits, (Op("h", (0,)),))
+        observable = (PauliSum("Z0"),) if method == "expectations" else ()
+        getattr(Simulator(shots=5), method)(circuit, jnp.zeros((1, 0)), None, *observable)
+
+    with pytest.raises(ArgumentError, match="at most 30 qubits, but it has 31"):
+        call(31)
+    monkeypatch.setattr(chunks.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096}.get(name, 2**18))
+    with pytest.raises(ArgumentError, match="two states of its 28 qubits take 4 GiB"):
+        call(28)
