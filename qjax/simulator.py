@@ -35,10 +35,9 @@ class Simulator:
     and shape. Memory is bounded: large batches are simulated in chunks.
 
     Args:
-        engine: what computes exact expectation values and their gradients. "native" is a compiled kernel for
-            CPUs; "xla" is plain JAX, for every device; "auto" is the kernel where a program is compiled for a
-            CPU and the kernel was built, and plain JAX elsewhere. Shots, samples and state vectors are plain
-            JAX's.
+        engine: what simulates circuits. "native" is a compiled kernel for CPUs; "xla" is plain JAX, for every
+            device; "auto" is the kernel where a program is compiled for a CPU and the kernel was built, and
+            plain JAX elsewhere. Shots are drawn by the same code from what either gives.
         shots: None for exact results; else how often every circuit is measured, or a tuple with one number
             for each parameter set.
         dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
@@ -172,7 +171,9 @@ class Simulator:
             >>> Simulator().probabilities(Circuit(1, (Op("x", (0,)),)), jnp.zeros((1, 0))).tolist()
             [[[0.0, 1.0]]]
         """
-        return xla.probabilities(self.statevector(circuit, params, features))
+        params, features, _ = check_batch(circuit, params, features)
+        self._check_machine(circuit)
+        return _probabilities(self, circuit, params, features)
 
     def samples(
         self,
@@ -282,19 +283,37 @@ def _exact(
     features: Array,
     observables: tuple[PauliSum, ...],
 ) -> Array:
-    if simulator.engine == "xla" or (simulator.engine == "auto" and not native.can_run(circuit)):
-        return _map_states(
-            simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
-        )
+    if _is_native(simulator, circuit):
+        return native.expectations(circuit, observables, *_operands(simulator, params, features))
+    return _map_states(
+        simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
+    )
+
+
+def _is_native(simulator: Simulator, circuit: Circuit) -> bool:
+    """Whether the native engine is asked for; it leaves other platforms than CPUs to plain JAX by itself."""
+    return simulator.engine != "xla" and native.can_run(circuit)
+
+
+def _operands(simulator: Simulator, params: Array, features: Array) -> tuple[Array, Array]:
+    """Parameters `[S, 1, P]` and features `[1 or S, B, F]`, as the native engine takes a grid."""
     real = xla.real_dtype(np.dtype(simulator.dtype))
-    sets = params.astype(real)[:, None, :]
-    samples = features.astype(real) if features.ndim == 3 else features.astype(real)[None]
-    return native.expectations(circuit, observables, sets, samples)
+    samples = features if features.ndim == 3 else features[None]
+    return params.astype(real)[:, None, :], samples.astype(real)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _statevector(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    if _is_native(simulator, circuit):
+        return native.statevector(circuit, *_operands(simulator, params, features))
     return _map_states(simulator, circuit, params, features, None, lambda state, *_: state)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _probabilities(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    if _is_native(simulator, circuit):
+        return native.probabilities(circuit, *_operands(simulator, params, features))
+    return _map_states(simulator, circuit, params, features, None, lambda state, *_: xla.probabilities(state))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -333,7 +352,12 @@ def _map_states(
 
     def evaluate(one_set: Any, shared: Any, circuit_values: Any) -> Any:
         own, key = circuit_values
-        state = xla.statevector(program, one_set[0], shared if own is None else own, dtype)
+        sample = shared if own is None else own
+        if _is_native(simulator, circuit):
+            real = xla.real_dtype(dtype)
+            state = native.statevector(circuit, one_set[0].astype(real), sample.astype(real))
+        else:
+            state = xla.statevector(program, one_set[0], sample, dtype)
         return function(state, one_set[1], key)
 
     return map_grid(
