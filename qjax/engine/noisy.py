@@ -240,7 +240,7 @@ class NoisyEngine:
     ) -> Array:
         """Applies a function to the state of one trajectory, and to random numbers beside where asked."""
         dtype = np.dtype(self.dtype)
-        number = trajectories.num_draws(program.steps, self.noise)
+        number = trajectories.num_draws(program, self.noise)
         draws = jax.random.uniform(key, (number + (beside or 0),), xla.real_dtype(dtype))
         state = trajectories.trajectory(program, params, features, self.noise, draws[:number], dtype)
         state = trajectories.refuse_derivative(state)
