@@ -255,7 +255,7 @@ class NoisyEngine:
         num_qubits = state.size.bit_length() - 1
         wrong = jnp.asarray(channels.readout_matrix(self.noise), probabilities.dtype)
         matrices = jnp.broadcast_to(wrong, (num_qubits, 2, 2))
-        return xla.apply_product(probabilities, range(num_qubits), matrices, num_qubits)
+        return xla.apply_product(probabilities, range(num_qubits), matrices, num_qubits).real
 
     def _rotated(self, state: Array, change: Array) -> Array:
         return xla.apply_product(state, range(len(change)), change, len(change))

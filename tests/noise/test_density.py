@@ -177,8 +177,8 @@ def test_repeats_stay_loops():
 
 def test_angles_that_are_not_numbers_have_no_means():
     circuit = Circuit(2, (Op("ry", (0,), Angle(param=0)), Op("cx", (0, 1))))
-    for shots in (None, 10):
-        simulator = Simulator(noise=READOUT, shots=shots)
+    for options in ({}, {"shots": 10}, {"shots": 10, "noise_method": "trajectories"}):
+        simulator = Simulator(noise=READOUT, **options)
         mean = simulator.expectations(
             circuit, np.array([[np.nan], [1.0]]), None, PauliSum("Z0"), key=jax.random.key(0)
         ).mean
