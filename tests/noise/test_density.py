@@ -49,7 +49,7 @@ DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [("complex64", 1e-5), (
 @pytest.mark.parametrize("name", CHANNELS)
 def test_random_circuits_agree_with_cirq(name):
     seed = list(CHANNELS).index(name)
-    check_agreement(random_circuit(seed, 4, 10), CHANNELS[name], seed, "complex128", 1e-10)
+    check_agreement(random_circuit(seed, 3, 8), CHANNELS[name], seed, "complex128", 1e-10)
 
 
 def test_single_precision_agrees_with_cirq():

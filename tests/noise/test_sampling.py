@@ -92,9 +92,11 @@ def test_means_and_variances_over_many_keys(way):
         assert np.all(np.abs(products.mean(axis=0) - per_shot / num_shots) < 4.5 * error)
 
 
-@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize(
+    "name", [name if name == "all" else pytest.param(name, marks=pytest.mark.long) for name in CHANNELS]
+)
 def test_trajectories_average_to_the_density_matrix(name):
-    circuit = random_circuit(10 + list(CHANNELS).index(name), 4, 10)
+    circuit = random_circuit(10 + list(CHANNELS).index(name), 3, 8)
     rng = np.random.default_rng(0)
     params, features = rng.normal(size=(1, circuit.num_params)), rng.normal(size=(1, circuit.num_features))
     noise = CHANNELS[name]

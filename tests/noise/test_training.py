@@ -28,18 +28,10 @@ def test_the_executor_has_the_noise():
     ) == Simulator(noise="forte-1", noise_method="trajectories")
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{}, {"gradient_method": "spsa_parallel", "shots_per_circuit": 50}],
-)
-def test_noise_changes_the_numbers_and_the_seed_decides_them(changes):
-    noisy = TrainingConfig(**SMALL, **changes, noise="aria-2")
-    first, again = train(noisy), train(noisy)
-    ideal = train(TrainingConfig(**SMALL, **changes))
-    assert np.isfinite(first.train_loss)
-    assert first.train_loss == again.train_loss
-    assert first.train_loss != ideal.train_loss
-    assert first.gradient_circuits == ideal.gradient_circuits
+def test_training_goes_through_the_noise():
+    losses = [train(TrainingConfig(**SMALL, noise=noise)).loss for noise in (None, "aria-2")]
+    assert np.all(np.isfinite(losses))
+    assert losses[0] != losses[1]
 
 
 def test_bad_noise_is_refused():
