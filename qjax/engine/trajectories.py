@@ -204,7 +204,7 @@ def _run(
             case LoopStep():
 
                 def body(state: Array, own: Any, step: LoopStep = step) -> tuple[Array, None]:
-                    return _run(step.body, state, *own, noise, num_qubits), None
+                    return _run(step.body, state, own[0], own[1], noise, num_qubits), None
 
                 own = (xla.loop_angles(step, angles), reader.take_loop(step))
                 state = lax.scan(body, state, own)[0]

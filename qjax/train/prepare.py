@@ -14,8 +14,8 @@ from qjax.engine.chunks import MAX_QUBITS
 from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import GradientMethod
-from qjax.simulator import Simulator
-from qjax.train.config import TrainingConfig, unknown_name
+from qjax.simulator import MAX_DENSITY_QUBITS, Simulator
+from qjax.train.config import SHOT_FREE_METHODS, TrainingConfig, unknown_name
 from qjax.train.model import Model, build_model, wanted_features
 
 EXECUTORS = ("simulator",)
@@ -156,7 +156,8 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if there is no such executor, or it does not hold so many qubits.
+        ArgumentError: if there is no such executor, it does not hold so many qubits, or the gradient method
+            needs exact results and noise on so many qubits is drawn at random.
     """
     if config.executor not in EXECUTORS:
         raise unknown_name("executor", config.executor, EXECUTORS)
@@ -167,7 +168,22 @@ def make_executor(config: TrainingConfig) -> Executor:
             f"it is {config.num_qubits}",
             "Lower it.",
         )
-    return Simulator(engine=config.engine, shots=config.shots_per_circuit, dtype=config.dtype)
+    is_large = config.num_qubits > MAX_DENSITY_QUBITS
+    simulator = Simulator(
+        engine=config.engine,
+        shots=config.shots_per_circuit,
+        dtype=config.dtype,
+        noise=config.noise,
+        noise_method="trajectories" if is_large else "density",
+    )
+    if config.gradient_method in SHOT_FREE_METHODS and not simulator.exact:
+        raise ArgumentError(
+            "gradient_method",
+            f"work from random results where `noise` is set and `num_qubits` is above {MAX_DENSITY_QUBITS}",
+            f"`{config.gradient_method}` differentiates the exact simulation",
+            "Use spsa_parallel, spsa_subsampled or parameter_shift, or fewer qubits.",
+        )
+    return simulator
 
 
 def dispatched(config: TrainingConfig, executor: Executor) -> Executor:

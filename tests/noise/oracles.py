@@ -73,7 +73,7 @@ def read_probabilities(state: np.ndarray, basis: dict[int, str], noise: NoiseMod
 def moments_per_shot(
     observables: list[PauliSum], state: np.ndarray, noise: NoiseModel
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means `[O]`, and covariance `[O, O]` for one shot of every measurement group, readout errors included."""
+    """Means `[O]`, and covariance `[O, O]` for one shot of every group; with readout errors."""
     num_qubits = len(state).bit_length() - 1
     mean = np.array([dict(observable.terms).get((), 0.0) for observable in observables])
     covariance = np.zeros((len(observables), len(observables)))
