@@ -69,8 +69,8 @@ _VERSION_1 = (
 # What a run was trained on and what it used when. `datasets` holds arrays by their content hash, so equal
 # data is kept once; `payload` is what `qjax.store.to_bytes` writes. `record_counts` counts the rows of a run,
 # so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with.
-# `replicas` says how far the record of a run has been sent to a sink: the record is the outbox, and a position
-# in it is all that sending needs to remember.
+# `replicas` says how far the record of a run has been sent to a sink: the record is the outbox, and a
+# position in it is all that sending needs to remember.
 _RECORD = (
     """CREATE TABLE datasets (
   hash TEXT PRIMARY KEY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Snapshot:
 
 
 def write_states(
-    connection: sqlite3.Connection, run_id: str, checkpoint: int, states: Sequence[EncodedStates]
+    connection: sqlite3.Connection, run_id: str, checkpoint: int, states: Iterable[EncodedStates]
 ) -> int:
     """Writes states, in parts of at most `PART_BYTES`.
 

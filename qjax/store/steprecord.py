@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class StepRecord:
     Args:
         indices: `[steps, B]`, the place of each sample in the prepared data; -1 is padding.
         snapshots: parameters after some of the steps.
-        states: states of some samples, by ascending step.
+        states: states of some samples, by ascending step; taken one by one.
 
     Example:
         >>> StepRecord(np.array([[0, 1], [2, -1]])).snapshots
@@ -31,7 +32,7 @@ class StepRecord:
 
     indices: np.ndarray
     snapshots: tuple[Snapshot, ...] = ()
-    states: tuple[EncodedStates, ...] = ()
+    states: Iterable[EncodedStates] = ()
 
 
 def write_step_record(

@@ -60,6 +60,8 @@ class TrainingConfig:
         batch_submission_timeout: seconds that a step may wait for its results before the run stops cleanly,
             with a checkpoint.
         evaluate: when the model is evaluated on all samples: "epoch" (after each), "end" or "never".
+        record_states: which states of the circuit the store keeps: "never" any, of each "batch" its samples
+            before its step, after each "epoch" all samples, or all samples at the "end".
 
     Raises:
         ArgumentError: if a value cannot work; the message names the key.
@@ -108,6 +110,7 @@ class TrainingConfig:
     max_parallel_circuits: int | None = None
     batch_submission_timeout: float = 300.0
     evaluate: Literal["epoch", "end", "never"] = "epoch"
+    record_states: Literal["never", "batch", "epoch", "end"] = "never"
 
     def __post_init__(self):
         hints = _hints()
@@ -137,6 +140,13 @@ class TrainingConfig:
         if not 0 < self.test_fraction < 1:
             raise ArgumentError(
                 "test_fraction", "lie between 0 and 1", f"it is {self.test_fraction}", "A usual value is 0.2."
+            )
+        if self.record_states != "never" and self.num_qubits > _MAX_RECORDED_QUBITS:
+            raise ArgumentError(
+                "record_states",
+                f'be "never" where the model has more than {_MAX_RECORDED_QUBITS} qubits',
+                f"it has {self.num_qubits}",
+                "Leave the key out: a state for each sample would fill the disk.",
             )
         self._check_method()
 
@@ -208,6 +218,8 @@ class TrainingConfig:
         """All keys and values, ready for JSON; `from_mapping` reads them back."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
+
+_MAX_RECORDED_QUBITS = 20
 
 _AT_LEAST_ONE = (
     "num_samples",

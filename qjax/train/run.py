@@ -14,11 +14,11 @@ from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
-from qjax.train.loop import StepTimeoutError, run_loop
+from qjax.train.loop import Evaluate, StepTimeoutError, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
 from qjax.train.prepare import Prepared, dispatched, prepare
-from qjax.train.recording import Recorder, restore_tally
+from qjax.train.recording import Recorder, restore_tally, run_data
 from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
@@ -76,15 +76,15 @@ def train(
             prepared.model.circuit.content_hash,
             {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
             name,
+            run_data(prepared),
         )
     else:
         run = resume
         state = _resumed(store, run, prepared, state, tally)
     tally.run = run
     try:
-        result = _run(
-            prepared, state, tally, [Recorder(store, run, prepared.model.task), *observers], started
-        )
+        with Recorder(store, run, prepared, state) as recorder:
+            result = _run(prepared, state, tally, [recorder, *observers], started)
     except (KeyboardInterrupt, StepTimeoutError):
         store.finish_run(run, "interrupted", {})
         raise
@@ -131,6 +131,9 @@ def _run(
         )
         every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
         evaluate = make_evaluation(prepared, state) if every else _no_evaluation
+        stop = {"epoch": loader.steps_per_epoch, "batch": 1}.get(config.record_states)
+        if stop is not None:
+            every, evaluate = stop, _only_every(every, evaluate)
         preparing = time.perf_counter() - started
         times = run_loop(
             step,
@@ -142,6 +145,15 @@ def _run(
             timeout=config.batch_submission_timeout,
         )
     return tally.result(times.steps, preparing + times.compile)
+
+
+def _only_every(every: int | None, evaluate: Evaluate) -> Evaluate:
+    """An evaluation that is asked more often, so that chunks end there, but evaluates as seldom as before."""
+
+    def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
+        return evaluate(state) if every is not None and int(state.step) % every == 0 else ()
+
+    return evaluation
 
 
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
