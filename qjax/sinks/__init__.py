@@ -1,8 +1,8 @@
 """Replicas of the run store elsewhere.
 
-The store is the record; a replica is made from it, never in the training loop, and can be made again at any
-time. `open_sink` gives a service from its name; `Replicator` sends a run; `ReplicaThread` does so while the run
-goes on; `compare` says whether store and replica agree.
+The store is the record; a replica is made from it, never in the training loop, and can be made again at
+any time. `open_sink` gives a service from its name; `Replicator` sends a run; `ReplicaThread` does so while
+the run goes on; `compare` says whether store and replica agree.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from qjax.sinks.replicator import Replicator
 from qjax.sinks.requests import check_width
 from qjax.sinks.service import MAX_DIMENSION, USUAL_DIMENSION, VectorService
 from qjax.sinks.thread import ReplicaThread
-from qjax.sinks.waiting import Clock, WallClock
+from qjax.sinks.waiting import Clock, WallClock, patiently
 
 DEFAULT_INDEX = "qjax"
 
@@ -38,6 +38,7 @@ __all__ = [
     "compare",
     "ensure_index",
     "open_sink",
+    "patiently",
 ]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -74,21 +74,19 @@ class PineconeService:
     def make_index(self, dimension: int) -> None:
         """See `VectorService.make_index`; it gets ready after a while."""
         field = {"type": "dense_vector", "dimension": dimension, "metric": "cosine"}
-        with self._translated():
-            try:
-                self._client.indexes.create(
-                    name=self._name,
-                    # An index with this one field is one of the vector API.
-                    schema={"fields": {"_values": field}},
-                    deployment=self._deployment,
-                    timeout=-1,
-                )
-            except errors.ConflictError:
-                pass  # Another process was faster.
+        # A conflict means that another process was faster.
+        with self._translated(), suppress(errors.ConflictError):
+            self._client.indexes.create(
+                name=self._name,
+                # An index with this one field is one of the vector API.
+                schema={"fields": {"_values": field}},
+                deployment=self._deployment,
+                timeout=-1,
+            )
 
     def upsert(self, namespace: str, records: Sequence[Mapping[str, Any]]) -> None:
         """See `VectorService.upsert`."""
-        with self._translated():
+        with self._translated(writing=True):
             # Without `batch_size`: with it, errors of the service do not raise.
             answer = self._data().upsert(vectors=list(records), namespace=namespace)
         if answer.upserted_count != len(records):
@@ -139,18 +137,18 @@ class PineconeService:
         return self._index
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, writing: bool = False) -> Iterator[None]:
         try:
             yield
         except errors.UnauthorizedError:
             raise SinkError(
-                f"Pinecone does not accept the key in the environment variable {KEY_VARIABLE}. Set the key of "
-                "the project that the index belongs to."
+                f"Pinecone does not accept the key in the environment variable {KEY_VARIABLE}. Set the key "
+                "of the project that the index belongs to."
             ) from None
         except (errors.ForbiddenError, errors.PaymentRequiredError) as error:
             raise SinkError(
-                f"Pinecone does not allow this ({self._said(error)}). Look into the rights of the key and the "
-                "plan of the project."
+                f"Pinecone does not allow this ({self._said(error)}). Look into the rights of the key and "
+                "the plan of the project."
             ) from None
         except errors.NotFoundError:
             self._forget_address()
@@ -168,12 +166,15 @@ class PineconeService:
         ) as error:
             self._forget_address()
             raise TransientError(self._said(error)) from None
-        except errors.ApiError as error:
-            if error.status_code == 408:
-                raise TransientError(self._said(error)) from None
-            raise RefusedError(self._said(error)) from None
         except errors.PineconeError as error:
-            raise RefusedError(self._said(error)) from None
+            if getattr(error, "status_code", None) == 408:
+                raise TransientError(self._said(error)) from None
+            if writing:
+                raise RefusedError(self._said(error)) from None
+            raise SinkError(
+                f"Pinecone refuses what it was asked ({self._said(error)}). Update the package `pinecone` or "
+                "name another index."
+            ) from None
 
     def _forget_address(self) -> None:
         # An index that was made anew has another one: ask the next time.

@@ -6,10 +6,10 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qjax.sinks.errors import RefusedError, SinkError, TransientError
+from qjax.sinks.errors import RefusedError, TransientError
 from qjax.sinks.requests import check_width, next_request
 from qjax.sinks.service import MAX_REQUEST_RECORDS, VectorService
-from qjax.sinks.waiting import Backoff, Clock
+from qjax.sinks.waiting import Clock, patiently
 from qjax.store import RunStore
 from qjax.store.replicas import KINDS, Kind, Refusal, read_position, write_position, write_refusals
 from qjax.store.vectors import VectorReader
@@ -72,11 +72,11 @@ class Replicator:
         return 0
 
     def drain(self, clock: Clock, patience: float, generator: random.Random | None = None) -> int:
-        """Sends all that is waiting; tries again where the service does not answer.
+        """Sends all that is waiting.
 
         Args:
             clock: tells the time.
-            patience: after how many seconds without an answer to give up.
+            patience: seconds without an answer after which to give up.
             generator: where jitter comes from.
 
         Returns:
@@ -86,24 +86,10 @@ class Replicator:
             SinkError: the service cannot be used as it is, or did not answer for so long.
             StoreError: the record cannot be read.
         """
-        backoff = Backoff(generator or random.Random())
-        sent, answered = 0, clock.now()
-        while True:
-            try:
-                count = self.send_next()
-            except TransientError as error:
-                if clock.now() - answered >= patience:
-                    raise SinkError(
-                        f"The service has not answered for {patience:.0f} s ({error}). Nothing is lost: "
-                        f"{self.waiting()} vectors of run {self._run} wait in the store, and `qjax sync` "
-                        "sends them when it answers again."
-                    ) from None
-                clock.wait(backoff.after_failure(error.retry_after))
-                continue
-            if not count:
-                return sent
-            backoff.after_success()
-            sent, answered = sent + count, clock.now()
+        sent = 0
+        while count := patiently(self.send_next, clock, patience, generator):
+            sent += count
+        return sent
 
     def _position(self, kind: Kind) -> int:
         with self._store.transaction("read") as connection:

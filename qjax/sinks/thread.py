@@ -99,7 +99,7 @@ class ReplicaThread:
                 self.waiting = replicator.waiting()
                 self._clock.wait(backoff.after_failure(error.retry_after))
                 continue
-            self.problem = None
+            self.problem, self.waiting = None, replicator.waiting()
             backoff.after_success()
             if not sent:
                 if closing:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from qjax.sinks.errors import SinkError, TransientError
+
+Answer = TypeVar("Answer")
 
 FIRST_SECONDS = 0.5
 MOST_SECONDS = 60.0
@@ -88,3 +93,37 @@ class Backoff:
     def after_success(self) -> None:
         """Begins anew."""
         self._failures = 0
+
+
+def patiently(
+    ask: Callable[[], Answer], clock: Clock, patience: float, generator: random.Random | None = None
+) -> Answer:
+    """Asks a service, again and again where it does not answer.
+
+    Args:
+        ask: asks once.
+        clock: tells the time.
+        patience: seconds without an answer after which to give up.
+        generator: where jitter comes from.
+
+    Returns:
+        The answer.
+
+    Raises:
+        SinkError: there was none for so long.
+
+    Example:
+        >>> patiently(lambda: 768, WallClock(), patience=60.0)
+        768
+    """
+    backoff, begun = Backoff(generator or random.Random()), clock.now()
+    while True:
+        try:
+            return ask()
+        except TransientError as error:
+            if clock.now() - begun >= patience:
+                raise SinkError(
+                    f"The service has not answered for {patience:.0f} s ({error}). Nothing is lost: what is "
+                    "not sent waits in the store, and `qjax sync` sends it when the service answers again."
+                ) from None
+            clock.wait(backoff.after_failure(error.retry_after))

@@ -101,8 +101,9 @@ class RecordReader:
             if not is_recorded(connection, self._path, run_id):
                 raise _without_record(run_id)
             most = progress.steps or 0
-            stop = most if stop_step is None else min(stop_step, most)
-            first = min(first_step, stop)
+            # Integers of NumPy would reach SQLite as bytes.
+            stop = most if stop_step is None else min(int(stop_step), most)
+            first = min(int(first_step), stop)
             indices = read_indices(connection, self._path, run_id, first, stop)
             metrics = history.read_metrics(connection, self._path, progress, first, stop)
         return Batches(first, indices, metrics.epoch, metrics.batch, metrics.loss)

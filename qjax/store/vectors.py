@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qjax.store.batches import read_indices
-from qjax.store.replicas import Kind, total
+from qjax.store.replicas import KINDS, Kind, total
 from qjax.store.states import read_states
 from qjax.store.store import RunStore
 
@@ -79,8 +79,8 @@ class VectorReader:
     """Reads the vectors of a run, by their position in its record.
 
     Sample vectors are what the circuit took: the prepared features of each sample of each batch, with the id
-    `RUN#train_e{epoch}_b{batch}_s{sample}`. State vectors hold the real parts of the amplitudes and after them
-    the imaginary parts, with the id `RUN#state_t{step}_i{sample}`.
+    `RUN#train_e{epoch}_b{batch}_s{sample}`. State vectors hold the real parts of the amplitudes and after
+    them the imaginary parts, with the id `RUN#state_t{step}_i{sample}`.
 
     Args:
         store: the open store.
@@ -107,6 +107,11 @@ class VectorReader:
         """
         with self._store.transaction("read") as connection:
             return total(connection, self._run, kind)
+
+    def width(self) -> int:
+        """The dimension of the widest vectors that there are by now."""
+        found = [vectors for kind in KINDS for vectors in self.read(kind, 0, 1)]
+        return max((len(vector.values) for vector in found), default=0)
 
     def read(self, kind: Kind, position: int, count: int) -> list[Vector]:
         """Reads vectors.
@@ -153,7 +158,8 @@ class VectorReader:
             )
         rows, places = np.nonzero(indices >= 0)
         rows, places = rows[offset : offset + count], places[offset : offset + count]
-        batches = self._store.batches(self._run, first_step + rows[0], first_step + rows[-1] + 1)
+        first, stop = first_step + int(rows[0]), first_step + int(rows[-1]) + 1
+        batches = self._store.batches(self._run, first, stop)
         vectors = []
         for row, place in zip((rows - rows[0]).tolist(), places.tolist(), strict=True):
             sample = int(batches.indices[row, place])

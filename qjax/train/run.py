@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,7 @@ def train(
     name: str = "train",
     observers: Sequence[Observer] = (),
     prepared: Prepared | None = None,
+    started: Callable[[str], None] | None = None,
 ) -> Result:
     """Trains a model and records the run.
 
@@ -42,6 +43,7 @@ def train(
         name: name of the run in the store.
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
+        started: called with the run's id before its first step.
 
     Returns:
         The result; the same for an unbroken run and for one that was resumed.
@@ -54,7 +56,7 @@ def train(
         >>> train(config).gradient_circuits
         200
     """
-    started = time.perf_counter()
+    begun = time.perf_counter()
     prepared = prepared or prepare(config)
     if resume is not None:
         if store is None:
@@ -68,7 +70,7 @@ def train(
             return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
     if store is None:
-        return _run(prepared, state, tally, observers, started)
+        return _run(prepared, state, tally, observers, begun)
     if resume is None:
         run = store.create_run(
             config.to_mapping(),
@@ -84,7 +86,9 @@ def train(
     tally.run = run
     try:
         with Recorder(store, run, prepared, state) as recorder:
-            result = _run(prepared, state, tally, [recorder, *observers], started)
+            if started is not None:
+                started(run)
+            result = _run(prepared, state, tally, [recorder, *observers], begun)
     except (KeyboardInterrupt, StepTimeoutError):
         store.finish_run(run, "interrupted", {})
         raise
@@ -119,7 +123,7 @@ def initial_state(prepared: Prepared) -> TrainState:
 
 
 def _run(
-    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], started: float
+    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], begun: float
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
@@ -134,7 +138,7 @@ def _run(
         stop = {"epoch": loader.steps_per_epoch, "batch": 1}.get(config.record_states)
         if stop is not None:
             every, evaluate = stop, _only_every(every, evaluate)
-        preparing = time.perf_counter() - started
+        preparing = time.perf_counter() - begun
         times = run_loop(
             step,
             state,
