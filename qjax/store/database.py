@@ -56,7 +56,7 @@ def connect(directory: Path, *, create: bool, busy_seconds: float) -> sqlite3.Co
 
 @contextmanager
 def transaction(
-    connection: sqlite3.Connection, path: Path, mode: Literal["read", "write"]
+    connection: sqlite3.Connection, path: Path, mode: Literal["read", "write"], *, durable: bool = True
 ) -> Iterator[sqlite3.Connection]:
     """Runs a block in one transaction: all of it is kept, or on any exception nothing.
 
@@ -65,6 +65,8 @@ def transaction(
         path: the database file, for messages.
         mode: "read" sees one moment of the database; "write" also keeps other writers out from the
             start, so that what the block reads cannot change before it writes.
+        durable: whether to wait until the disk has it, so that it outlives a power cut. Otherwise that is
+            left to the next transaction that does; a killed process loses nothing in either case.
 
     Yields:
         The connection.
@@ -81,14 +83,18 @@ def transaction(
         (0,)
     """
     with explained(path):
-        connection.execute("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
+        if not durable:
+            connection.execute("PRAGMA synchronous = NORMAL")
         try:
+            connection.execute("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
         finally:
             # SQLite itself ends the transaction after some errors (a full disk is one).
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not durable:
+                connection.execute("PRAGMA synchronous = FULL")
 
 
 def check_sound(connection: sqlite3.Connection, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 
 APPLICATION_ID = int.from_bytes(b"qjax", "big")
 
@@ -177,7 +178,8 @@ def tables(connection: sqlite3.Connection) -> set[tuple[str, str, str | None]]:
     return set(connection.execute("SELECT type, name, sql FROM sqlite_schema"))
 
 
-def expected_tables() -> set[tuple[str, str, str | None]]:
+@cache
+def expected_tables() -> frozenset[tuple[str, str, str | None]]:
     """Builds the current schema in memory and lists it like `tables`.
 
     Returns:
@@ -190,6 +192,6 @@ def expected_tables() -> set[tuple[str, str, str | None]]:
     connection = sqlite3.connect(":memory:")
     try:
         migrate(connection, 0)
-        return tables(connection)
+        return frozenset(tables(connection))
     finally:
         connection.close()

@@ -121,7 +121,8 @@ class RunStore(RecordReader):
         texts = as_json("config", config), as_json("circuit", circuit)
         description = as_json("environment", environment)
         now = datetime.now(UTC)
-        with transaction(self._connection, self._path, "write") as connection:
+        # Until its first step a run is nothing that a power cut could take away.
+        with transaction(self._connection, self._path, "write", durable=False) as connection:
             ids = [row[0] for row in connection.execute("SELECT id FROM runs")]
             run_id = free_id(now, ids)
             row = (len(ids) + 1, run_id, name, now.isoformat(), *texts, circuit_hash, description)
@@ -140,6 +141,8 @@ class RunStore(RecordReader):
         step: int,
         evaluations: Sequence[Evaluation] = (),
         record: StepRecord | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
         """Adds the next steps, their evaluations and the checkpoint after them in one transaction.
 
@@ -156,12 +159,14 @@ class RunStore(RecordReader):
             evaluations: evaluations at the newest checkpoint or later, up to `step`.
             record: the samples of these steps, and what else is kept of them; needed where the run was
                 created with its data.
+            durable: False where `finish_run` follows at once and will wait for the disk; until then a power
+                cut could take these steps away.
 
         Raises:
             StoreError: the steps do not continue the run, another process has resumed it, it is
                 finished, or it cannot be written. Nothing has changed then.
         """
-        with transaction(self._connection, self._path, "write") as connection:
+        with transaction(self._connection, self._path, "write", durable=durable) as connection:
             progress = self._own(connection, run_id)
             history.check_continues(progress, steps, int(step), evaluations)
             history.write_metrics(connection, run_id, steps)

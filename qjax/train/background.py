@@ -114,6 +114,11 @@ class WriterThread(Generic[Item]):
             if failure is not error:
                 error.add_note(str(failure))
 
+    @property
+    def closing(self) -> bool:
+        """True once nothing more will be queued."""
+        return self._closing
+
     def _has_room(self, seconds: float) -> bool:
         held = self._waiting + self._writing
         within = sum(entry.seconds for entry in held) + seconds <= PENDING_SECONDS

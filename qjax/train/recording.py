@@ -97,7 +97,9 @@ class Recorder:
         ]
         payload = state_to_bytes(last.state)
         record = self._record(items) if self._has_record else None
-        store.append(self._run, metrics, payload, last.next_step, evaluations, record)
+        # The end of the run follows the last steps at once, and waits for the disk for both.
+        durable = not self._writer.closing
+        store.append(self._run, metrics, payload, last.next_step, evaluations, record, durable=durable)
 
     def _record(self, items: Sequence[_Done]) -> StepRecord:
         first, last = items[0].chunk, items[-1].chunk
