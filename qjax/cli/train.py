@@ -16,6 +16,7 @@ from qjax.cli.configuration import read_config, resumed_config
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
 from qjax.cli.settings import apply_settings
+from qjax.cli.sinks import check_sink, open_sink, replicated
 from qjax.errors import ArgumentError
 from qjax.store import RunRecord, RunStore
 from qjax.train import summary, train
@@ -31,6 +32,7 @@ def run_training(
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
+    sink_name: str | None,
     json_output: bool,
     runs_directory: Path,
 ) -> None:
@@ -43,6 +45,7 @@ def run_training(
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
+        sink_name: where to replicate it, or None.
         json_output: whether to print JSON.
         runs_directory: folder of the store.
 
@@ -67,14 +70,20 @@ def run_training(
         training = resumed_config(record.config, assignments)
         name, resume = record.name, record.id
     apply_settings(training)
+    sink = None if sink_name is None else open_sink(sink_name)
     prepared = prepare(training)
+    if sink is not None:
+        check_sink(sink, prepared, console)
     # Opened no sooner, so that a misspelt word leaves no empty store behind.
     with RunStore.open(runs_directory) as store:
         if not json_output:
             _print_header(console, prepared)
         seconds_before = seconds_since_start()
         try:
-            with LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress:
+            with (
+                replicated(runs_directory, sink, console) as started,
+                LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress,
+            ):
                 result = train(
                     training,
                     store=store,
@@ -82,6 +91,7 @@ def run_training(
                     name=name,
                     observers=[progress],
                     prepared=prepared,
+                    started=started,
                 )
         except KeyboardInterrupt:
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")

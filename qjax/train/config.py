@@ -63,6 +63,8 @@ class TrainingConfig:
         batch_submission_timeout: seconds that a step may wait for its results before the run stops cleanly,
             with a checkpoint.
         evaluate: when the model is evaluated on all samples: "epoch" (after each), "end" or "never".
+        record_states: which states of the circuit the store keeps: "never" any, of each "batch" its samples
+            before its step, after each "epoch" all samples, or all samples at the "end".
 
     Raises:
         ArgumentError: if a value cannot work; the message names the key.
@@ -112,6 +114,7 @@ class TrainingConfig:
     max_parallel_circuits: int | None = None
     batch_submission_timeout: float = 300.0
     evaluate: Literal["epoch", "end", "never"] = "epoch"
+    record_states: Literal["never", "batch", "epoch", "end"] = "never"
 
     def __post_init__(self):
         hints = _hints()
@@ -144,6 +147,13 @@ class TrainingConfig:
             )
         if self.noise is not None and self.noise not in NOISE_MODELS:
             raise unknown_name("noise", self.noise, NOISE_MODELS)
+        if self.record_states != "never" and self.num_qubits > _MAX_RECORDED_QUBITS:
+            raise ArgumentError(
+                "record_states",
+                f'be "never" where the model has more than {_MAX_RECORDED_QUBITS} qubits',
+                f"it has {self.num_qubits}",
+                "Leave the key out: a state for each sample would fill the disk.",
+            )
         self._check_method()
 
     def _check_method(self) -> None:
@@ -214,6 +224,8 @@ class TrainingConfig:
         """All keys and values, ready for JSON; `from_mapping` reads them back."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
+
+_MAX_RECORDED_QUBITS = 20
 
 _AT_LEAST_ONE = (
     "num_samples",

@@ -36,6 +36,7 @@ class Prepared:
         method: the gradient method.
         features: encoded features of all samples, training part first, `[N, E]`.
         targets: their targets `[N]`.
+        order: the sample of `dataset` that each of them is, `[N]`.
     """
 
     config: TrainingConfig
@@ -48,6 +49,7 @@ class Prepared:
     method: GradientMethod
     features: np.ndarray
     targets: np.ndarray
+    order: np.ndarray
 
     @property
     def num_train(self) -> int:
@@ -65,11 +67,12 @@ class Prepared:
         )
 
 
-def prepare(config: TrainingConfig) -> Prepared:
+def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> Prepared:
     """Loads the data, fits the preprocessing, builds the model; checks that all parts fit.
 
     Args:
         config: the configuration.
+        dataset: the data, where it need not be loaded, as from the record of a run.
 
     Returns:
         What a run needs.
@@ -78,14 +81,16 @@ def prepare(config: TrainingConfig) -> Prepared:
         QjaxError: if data or configuration cannot work.
     """
     executor = make_executor(config)
-    dataset = data.load(
-        config.dataset,
-        target=config.target,
-        task=config.task,
-        num_samples=config.num_samples,
-        seed=config.seed,
-    )
-    train_set, test_set = data.split(dataset, config.test_fraction, config.seed)
+    if dataset is None:
+        dataset = data.load(
+            config.dataset,
+            target=config.target,
+            task=config.task,
+            num_samples=config.num_samples,
+            seed=config.seed,
+        )
+    parts = data.split_indices(dataset, config.test_fraction, config.seed)
+    train_set, test_set = (dataset.subset(part) for part in parts)
     if config.batch_size > train_set.num_samples:
         raise ArgumentError(
             "batch_size",
@@ -115,6 +120,7 @@ def prepare(config: TrainingConfig) -> Prepared:
         method=gradient_method(config),
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
+        order=np.concatenate(parts),
     )
 
 

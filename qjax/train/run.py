@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,11 +14,11 @@ from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
-from qjax.train.loop import StepTimeoutError, run_loop
+from qjax.train.loop import Evaluate, StepTimeoutError, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
 from qjax.train.prepare import Prepared, dispatched, prepare
-from qjax.train.recording import Recorder, restore_tally
+from qjax.train.recording import Recorder, restore_tally, run_data
 from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
@@ -31,6 +31,7 @@ def train(
     name: str = "train",
     observers: Sequence[Observer] = (),
     prepared: Prepared | None = None,
+    started: Callable[[str], None] | None = None,
 ) -> Result:
     """Trains a model and records the run.
 
@@ -42,6 +43,7 @@ def train(
         name: name of the run in the store.
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
+        started: called with the run's id before its first step.
 
     Returns:
         The result; the same for an unbroken run and for one that was resumed.
@@ -54,7 +56,7 @@ def train(
         >>> train(config).gradient_circuits
         200
     """
-    started = time.perf_counter()
+    begun = time.perf_counter()
     prepared = prepared or prepare(config)
     if resume is not None:
         if store is None:
@@ -68,7 +70,7 @@ def train(
             return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
     if store is None:
-        return _run(prepared, state, tally, observers, started)
+        return _run(prepared, state, tally, observers, begun)
     if resume is None:
         run = store.create_run(
             config.to_mapping(),
@@ -76,15 +78,17 @@ def train(
             prepared.model.circuit.content_hash,
             {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
             name,
+            run_data(prepared),
         )
     else:
         run = resume
         state = _resumed(store, run, prepared, state, tally)
     tally.run = run
     try:
-        result = _run(
-            prepared, state, tally, [Recorder(store, run, prepared.model.task), *observers], started
-        )
+        with Recorder(store, run, prepared, state) as recorder:
+            if started is not None:
+                started(run)
+            result = _run(prepared, state, tally, [recorder, *observers], begun)
     except (KeyboardInterrupt, StepTimeoutError):
         store.finish_run(run, "interrupted", {})
         raise
@@ -119,7 +123,7 @@ def initial_state(prepared: Prepared) -> TrainState:
 
 
 def _run(
-    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], started: float
+    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], begun: float
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
@@ -131,7 +135,10 @@ def _run(
         )
         every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
         evaluate = make_evaluation(prepared, state) if every else _no_evaluation
-        preparing = time.perf_counter() - started
+        stop = {"epoch": loader.steps_per_epoch, "batch": 1}.get(config.record_states)
+        if stop is not None:
+            every, evaluate = stop, _only_every(every, evaluate)
+        preparing = time.perf_counter() - begun
         times = run_loop(
             step,
             state,
@@ -142,6 +149,15 @@ def _run(
             timeout=config.batch_submission_timeout,
         )
     return tally.result(times.steps, preparing + times.compile)
+
+
+def _only_every(every: int | None, evaluate: Evaluate) -> Evaluate:
+    """An evaluation that is asked more often, so that chunks end there, but evaluates as seldom as before."""
+
+    def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
+        return evaluate(state) if every is not None and int(state.step) % every == 0 else ()
+
+    return evaluation
 
 
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
