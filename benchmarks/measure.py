@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from benchmarks.answers import TOLERANCE, deviation
 from benchmarks.cell import Cell
+from benchmarks.journal import Journal
 from benchmarks.peers import REFERENCE, SUBJECT, load
 from benchmarks.process import Worker, WorkerFailure, WorkerTimeout
-from benchmarks.rows import Row, RowFile
+from benchmarks.rows import Row, row_name
 
 
 @dataclass(frozen=True)
@@ -36,39 +37,61 @@ class Limits:
 
 
 class Bench:
-    """Measures what is not in the file yet.
+    """Measures what is not in the journal yet.
 
     Args:
-        rows: the file.
+        journal: the results.
         cores: cores to run on.
         limits: the limits.
         say: shows a line of progress.
     """
 
-    def __init__(self, rows: RowFile, cores: tuple[int, ...], limits: Limits, say: Callable[[str], None]):
-        self.rows, self.cores, self.limits, self._say = rows, cores, limits, say
+    def __init__(self, journal: Journal, cores: tuple[int, ...], limits: Limits, say: Callable[[str], None]):
+        self.journal, self.cores, self.limits, self.say = journal, cores, limits, say
         self._references: dict[str, list[float]] = {}
 
-    def run(self, cells: Iterable[Cell], peers: Iterable[str], *, is_sweep: bool = False) -> None:
+    def run(self, cells: Iterable[Cell], peers: Iterable[str], *, is_sweep: bool = False) -> list[Row]:
         """Measures all peers at all cells.
 
         Args:
             cells: the cells, small ones first.
             peers: names of peers.
             is_sweep: whether a peer that gave nothing at one cell is not tried at the later ones.
+
+        Returns:
+            The rows.
         """
-        peers, lost = tuple(peers), {}
+        rows: list[Row] = []
+        peers = tuple(peers)
+        lost: dict[str, str] = {}
         for cell in cells:
             for peer in peers:
-                row = self.rows.rows.get((peer, cell.name, len(self.cores)))
-                if row is None:
-                    self._say(f"{cell.label}: {load(peer).title}")
-                    row = lost[peer] if peer in lost else self._measure(peer, cell)
-                    row = Row(**{**row.__dict__, "cell": cell.name})
-                    self.rows.add(row)
+                row = self._row(peer, cell, lost.get(peer))
                 if is_sweep and row.status in ("timeout", "failed"):
-                    note = f"gave nothing at {cell.label}"
-                    lost[peer] = Row(peer, cell.name, len(self.cores), "not tried", note)
+                    lost[peer] = f"gave nothing at {cell.label}"
+                rows.append(row)
+        return rows
+
+    def _row(self, peer: str, cell: Cell, lost: str | None) -> Row:
+        name = row_name(peer, cell.name, len(self.cores))
+        if name in self.journal.results:
+            row = Row(**self.journal.results[name])
+            if self._is_enough(row):
+                return row
+        if lost is None:
+            self.say(f"{cell.label}: {load(peer).title}")
+            row = self._measure(peer, cell)
+        else:
+            row = Row(peer, cell.name, len(self.cores), "not tried", lost)
+        row = replace(row, timeout=self.limits.timeout, rounds=self.limits.rounds)
+        self.journal.add(name, row.to_json())
+        return row
+
+    def _is_enough(self, row: Row) -> bool:
+        """Whether a row was measured with no less patience than this run has."""
+        if row.status in ("timeout", "not tried"):
+            return row.timeout >= self.limits.timeout
+        return row.status in ("absent", "no way", "wrong") or row.rounds >= self.limits.rounds
 
     def _measure(self, name: str, cell: Cell) -> Row:
         peer, key = load(name), (name, cell.name, len(self.cores))

@@ -1,12 +1,9 @@
-"""Rows of results: what was measured of one peer at one cell, and the file that keeps them."""
+"""Rows of results: what was measured of one peer at one cell."""
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 Status = Literal["measured", "timeout", "wrong", "failed", "absent", "no way", "not tried"]
 
@@ -29,6 +26,8 @@ class Row:
         ratio: steady time over this project's, the median over rounds.
         deviation: largest deviation from the reference's answer, over the answer's scale.
         peak_rss: most memory that the process held, bytes.
+        timeout: seconds that it had for a first call or a measurement.
+        rounds: the most rounds that it had.
     """
 
     peer: str
@@ -42,49 +41,24 @@ class Row:
     ratio: float | None = None
     deviation: float | None = None
     peak_rss: int | None = None
+    timeout: float = 0.0
+    rounds: int = 0
 
     @property
-    def key(self) -> tuple[str, str, int]:
+    def name(self) -> str:
         """What is measured once."""
-        return self.peer, self.cell, self.cores
+        return row_name(self.peer, self.cell, self.cores)
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON-ready values; `Row(**values)` reads them back."""
+        return asdict(self)
 
 
-class RowFile:
-    """Rows in a file, one a line, appended as they come.
+def row_name(peer: str, cell: str, cores: int) -> str:
+    """The name under which a row is kept."""
+    return f"row {peer} {cell} {cores}"
 
-    Rows of another machine, of other versions or limits stay in the file and do not count.
 
-    Args:
-        path: the file; need not exist.
-        conditions: digest of what the rows depend on besides their keys.
-    """
-
-    def __init__(self, path: Path, conditions: str):
-        self._path, self._conditions = path, conditions
-        self.rows: dict[tuple[str, str, int], Row] = {}
-        if path.exists():
-            for line in path.read_text().splitlines():
-                if (row := self._read(line)) is not None:
-                    self.rows[row.key] = row
-
-    def add(self, row: Row) -> None:
-        """Keeps a row, on the disk too."""
-        line = json.dumps({"conditions": self._conditions, **asdict(row)}) + "\n"
-        with self._path.open("a+b") as file:
-            # A line that a broken-off write left without its end must not swallow this one.
-            file.seek(0, os.SEEK_END)
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    file.write(b"\n")
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        self.rows[row.key] = row
-
-    def _read(self, line: str) -> Row | None:
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
-            return None
-        return Row(**values) if values.pop("conditions", None) == self._conditions else None
+def rows_of(results: dict[str, Any]) -> list[Row]:
+    """The rows among results."""
+    return [Row(**value) for name, value in results.items() if name.startswith("row ")]

@@ -40,7 +40,7 @@ def main_table(rows: Iterable[Row], cells: Sequence[Cell], peers: Sequence[str],
     Returns:
         The table.
     """
-    by_key = {row.key: row for row in rows}
+    by_key = {(row.peer, row.cell, row.cores): row for row in rows}
     shown = [p for p in peers if load(p).versions is not None]
     lines = [
         _line(["circuit", *(_heading(peer) for peer in shown), "best peer / qjax"]),

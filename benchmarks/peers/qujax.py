@@ -57,7 +57,8 @@ def _function(op: FlatOp) -> Any:
         matrix = op.matrix([angle * jnp.pi for angle in own]).astype("complex64")
         return matrix.reshape((2,) * (2 * len(op.op.qubits)))
 
-    return tensor
+    # qujax counts a function's arguments by their names.
+    return tensor if len(op.slots) == 1 else lambda theta, phi, lam: tensor(theta, phi, lam)
 
 
 PEER = Peer("qujax", ("qujax",), "single", "jit(vmap(vmap)), value_and_grad", prepare, load)
