@@ -44,6 +44,11 @@ def worker_environment(num_cores: int) -> dict[str, str]:
     return environment
 
 
+def pinned(cores: tuple[int, ...]) -> dict[str, Any]:
+    """Options of `subprocess` that start a program on some cores."""
+    return {"preexec_fn": lambda: os.sched_setaffinity(0, cores)}
+
+
 class Worker:
     """One peer and one cell in a process of its own.
 

@@ -8,7 +8,7 @@ from benchmarks.cell import CASES, SWEEPS, TASKS, Cell, Task, main_cells, model,
 from benchmarks.measure import Limits
 from qjax.errors import ArgumentError
 
-PARTS = ("cells", "random", *SWEEPS, "goals", "strategies")
+PARTS = ("cells", "random", *SWEEPS, "checks", "strategies")
 """What a run consists of, in order."""
 
 
@@ -48,7 +48,7 @@ def quick() -> Profile:
     cells = [model(8, 2, 10, task) for task in TASKS]
     cells += [model(*case, task) for case in ((12, 4, 64), (16, 8, 8)) for task in tasks]
     limits = Limits(timeout=30, rounds=3, round_seconds=0.1, patience=3)
-    return Profile(("cells", "goals"), (*cells, model(20, 10, 1)), (), limits, limits)
+    return Profile(("cells", "checks"), (*cells, model(20, 10, 1)), (), limits, limits)
 
 
 def chosen_cells(cases: list[str], tasks: list[str]) -> tuple[Cell, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from benchmarks.cell import SWEEPS
+from benchmarks.checks import CHECKS
 from benchmarks.measure import Bench
 from benchmarks.profile import Profile
 
@@ -25,3 +24,8 @@ def run_profile(bench: Bench, profile: Profile, peers: tuple[str, ...]) -> None:
         elif part in SWEEPS:
             sweeping = Bench(bench.journal, bench.cores, profile.sweep_limits, bench.say)
             sweeping.run(SWEEPS[part](), peers, is_sweep=True)
+        elif part == "checks":
+            for name, check in CHECKS.items():
+                if f"check {name}" not in bench.journal.results:
+                    findings = [finding.to_json() for finding in check(bench)]
+                    bench.journal.add(f"check {name}", findings)

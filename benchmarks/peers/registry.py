@@ -12,6 +12,13 @@ SUBJECT = "qjax-native"
 REFERENCE = "qjax-double"
 """What all answers are compared with: the plain-JAX engine in double precision."""
 
+TRAINING_SCAN = "training-scan"
+"""A loop of training steps, for one of the checks."""
+
+_OTHERS = {
+    REFERENCE: "benchmarks.peers.qjax_double",
+    TRAINING_SCAN: "benchmarks.checks.training_scan",
+}
 _MODULES = {
     SUBJECT: "qjax_native",
     "qjax-xla": "qjax_xla",
@@ -30,5 +37,5 @@ PEERS = tuple(_MODULES)
 
 def load(name: str) -> Peer:
     """The peer of a name; its packages are not imported yet."""
-    module = "qjax_double" if name == REFERENCE else _MODULES[name]
-    return importlib.import_module(f"benchmarks.peers.{module}").PEER
+    module = _OTHERS.get(name) or f"benchmarks.peers.{_MODULES[name]}"
+    return importlib.import_module(module).PEER
