@@ -50,6 +50,10 @@ class Bench:
         self.journal, self.cores, self.limits, self.say = journal, cores, limits, say
         self._references: dict[str, list[float]] = {}
 
+    def with_limits(self, limits: Limits) -> Bench:
+        """The same with other patience."""
+        return Bench(self.journal, self.cores, limits, self.say)
+
     def run(self, cells: Iterable[Cell], peers: Iterable[str], *, is_sweep: bool = False) -> list[Row]:
         """Measures all peers at all cells.
 

@@ -22,6 +22,7 @@ class Profile:
         random: random circuits.
         limits: patience with the main table and the random circuits.
         sweep_limits: patience with sweeps.
+        check_limits: patience with what must hold.
     """
 
     parts: tuple[str, ...]
@@ -29,6 +30,7 @@ class Profile:
     random: tuple[Cell, ...]
     limits: Limits
     sweep_limits: Limits
+    check_limits: Limits
 
 
 def full() -> Profile:
@@ -39,6 +41,7 @@ def full() -> Profile:
         tuple(random_cells()),
         Limits(),
         Limits(timeout=60, rounds=3, round_seconds=0.1, patience=10),
+        Limits(rounds=5, round_seconds=0.2, patience=20),
     )
 
 
@@ -48,7 +51,8 @@ def quick() -> Profile:
     cells = [model(8, 2, 10, task) for task in TASKS]
     cells += [model(*case, task) for case in ((12, 4, 64), (16, 8, 8)) for task in tasks]
     limits = Limits(timeout=30, rounds=3, round_seconds=0.1, patience=3)
-    return Profile(("cells", "checks"), (*cells, model(20, 10, 1)), (), limits, limits)
+    check_limits = Limits(rounds=3, round_seconds=0.1, patience=3)
+    return Profile(("cells", "strategies", "checks"), (*cells, model(20, 10, 1)), (), limits, limits, check_limits)
 
 
 def chosen_cells(cases: list[str], tasks: list[str]) -> tuple[Cell, ...]:

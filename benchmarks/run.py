@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from benchmarks.cell import SWEEPS
 from benchmarks.checks import CHECKS
+from benchmarks.findings import Finding
 from benchmarks.measure import Bench
+from benchmarks.process import WorkerFailure, WorkerTimeout
 from benchmarks.profile import Profile
+from benchmarks.strategies import run_pinned
 
 
 def run_profile(bench: Bench, profile: Profile, peers: tuple[str, ...]) -> None:
@@ -22,10 +25,20 @@ def run_profile(bench: Bench, profile: Profile, peers: tuple[str, ...]) -> None:
         elif part == "random":
             bench.run(profile.random, peers)
         elif part in SWEEPS:
-            sweeping = Bench(bench.journal, bench.cores, profile.sweep_limits, bench.say)
-            sweeping.run(SWEEPS[part](), peers, is_sweep=True)
+            bench.with_limits(profile.sweep_limits).run(SWEEPS[part](), peers, is_sweep=True)
         elif part == "checks":
-            for name, check in CHECKS.items():
-                if f"check {name}" not in bench.journal.results:
-                    findings = [finding.to_json() for finding in check(bench)]
-                    bench.journal.add(f"check {name}", findings)
+            for name in CHECKS:
+                _check(bench.with_limits(profile.check_limits), name)
+        elif "strategies" not in bench.journal.results:
+            bench.say("strategies")
+            bench.journal.add("strategies", run_pinned(bench.cores, profile.check_limits))
+
+
+def _check(bench: Bench, name: str) -> None:
+    if f"check {name}" in bench.journal.results:
+        return
+    try:
+        findings = CHECKS[name](bench)
+    except (WorkerTimeout, WorkerFailure) as problem:
+        findings = [Finding(name, "an answer", str(problem), None)]
+    bench.journal.add(f"check {name}", [finding.to_json() for finding in findings])
