@@ -10,13 +10,15 @@ from typing import Annotated
 import typer
 
 from benchmarks.cell import CASES, TASKS
-from benchmarks.machine import conditions, describe_machine, usable_cores
-from benchmarks.measure import Bench, Limits
 from benchmarks.journal import Journal
-from benchmarks.peers import PEERS, SUBJECT
+from benchmarks.machine import conditions, describe_machine, usable_cores
+from benchmarks.measure import Bench
+from benchmarks.peers import PEERS, SUBJECT, load
 from benchmarks.profile import PARTS, Profile, chosen_cells, full, quick
 from benchmarks.report import write_report
 from benchmarks.run import run_profile
+from qjax.engine import native
+from qjax.engine.native.library import CURE
 from qjax.errors import ArgumentError, QjaxError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -28,7 +30,9 @@ def measure(
     parts: Annotated[str | None, typer.Option(help=f"Of {', '.join(PARTS)}; separated by commas.")] = None,
     cases: Annotated[list[str] | None, typer.Option(help='QUBITS,LAYERS,SAMPLES, such as "8,2,10".')] = None,
     tasks: Annotated[str | None, typer.Option(help=f"Of {', '.join(TASKS)}.")] = None,
-    peers: Annotated[str | None, typer.Option(help=f"Of {', '.join(PEERS)}; all by default.")] = None,
+    peers: Annotated[
+        str | None, typer.Option(help=f"Of {', '.join(PEERS)} (all by default), or modules with a `PEER`.")
+    ] = None,
     cores: Annotated[int, typer.Option(min=1, help="How many cores everybody gets.")] = 2,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for a first call.")] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the results.")] = Path(
@@ -40,7 +44,8 @@ def measure(
     What is measured is kept: after Ctrl-C the same command goes on where it was.
     """
     profile = _profile(is_quick, parts, cases, tasks, timeout)
-    names = _names("--peers", peers, PEERS)
+    names = PEERS if peers is None else tuple(_peer(name) for name in peers.split(","))
+    _check_subject()
     used = usable_cores(cores)
     machine = describe_machine()
     output.mkdir(parents=True, exist_ok=True)
@@ -69,9 +74,32 @@ def _profile(
         if parts is None:
             profile = replace(profile, parts=("cells",))
     if timeout is not None:
-        limits: list[Limits] = [replace(each, timeout=timeout) for each in (profile.limits, profile.sweep_limits)]
-        profile = replace(profile, limits=limits[0], sweep_limits=limits[1])
+        profile = replace(
+            profile,
+            limits=replace(profile.limits, timeout=timeout),
+            sweep_limits=replace(profile.sweep_limits, timeout=timeout),
+        )
     return profile
+
+
+def _peer(name: str) -> str:
+    try:
+        load(name)
+    except (ImportError, AttributeError, ValueError):
+        raise ArgumentError(
+            "--peers",
+            f"be of {', '.join(PEERS)}, or a module with a `PEER`",
+            f"it is {name!r}",
+            "Pick some of these.",
+        ) from None
+    return name
+
+
+def _check_subject() -> None:
+    if native.isa() is None:
+        raise ArgumentError(
+            "engine", "be native, which the benchmark measures", "it was not built with this install", CURE
+        )
 
 
 def _names(option: str, text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:

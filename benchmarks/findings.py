@@ -31,5 +31,7 @@ def findings_table(findings: list[Finding]) -> str:
     """Findings as a Markdown table."""
     words = {True: "yes", False: "**no**", None: "could not be told"}
     lines = ["| what | goal | found | holds |", "| --- | --- | --- | --- |"]
-    lines += [f"| {f.what} | {f.goal} | {f.found} | {words[f.holds]} |" for f in findings]
+    for finding in findings:
+        entries = [finding.what, finding.goal, finding.found, words[finding.holds]]
+        lines.append("| " + " | ".join(entry.replace("|", "\\|") for entry in entries) + " |")
     return "\n".join(lines)

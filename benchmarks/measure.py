@@ -10,8 +10,11 @@ from benchmarks.answers import TOLERANCE, deviation
 from benchmarks.cell import Cell
 from benchmarks.journal import Journal
 from benchmarks.peers import REFERENCE, SUBJECT, load
-from benchmarks.process import Worker, WorkerFailure, WorkerTimeout
+from benchmarks.process import Worker, WorkerFailureError, WorkerTimeoutError
 from benchmarks.rows import Row, row_name
+
+REFERENCE_LIMIT = 1800.0
+"""Seconds for the right answer of a cell."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class Bench:
             return Row(*key, "no way", "")
         try:
             reference = self.reference(cell)
-        except (WorkerTimeout, WorkerFailure) as problem:
+        except (WorkerTimeoutError, WorkerFailureError) as problem:
             return Row(*key, "failed", f"no reference to compare with: {problem}")
         try:
             with Worker(name, cell, self.cores) as worker:
@@ -115,9 +118,9 @@ class Bench:
                     return Row(*key, "wrong", f"off by {off:.1e}", first=first["seconds"], deviation=off)
                 steady, subject_steady, ratio = self._rounds(name, worker, cell)
                 peak = worker.peak_rss
-        except WorkerTimeout as problem:
+        except WorkerTimeoutError as problem:
             return Row(*key, "timeout", str(problem))
-        except WorkerFailure as problem:
+        except WorkerFailureError as problem:
             return Row(*key, "failed", str(problem))
         return Row(
             *key,
@@ -164,5 +167,5 @@ class Bench:
         """The right answer of a cell, computed once."""
         if cell.name not in self._references:
             with Worker(REFERENCE, cell, self.cores) as worker:
-                self._references[cell.name] = worker.ask({"do": "prepare"}, 10 * self.limits.timeout)["answer"]
+                self._references[cell.name] = worker.ask({"do": "prepare"}, REFERENCE_LIMIT)["answer"]
         return self._references[cell.name]

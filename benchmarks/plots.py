@@ -33,7 +33,11 @@ def draw_sweeps(folder: Path, rows: list[Row], peers: tuple[str, ...], cores: in
     paths = []
     for name, cells in SWEEPS.items():
         lines = {
-            peer: [(_place(name, cell), measured[peer, cell.name]) for cell in cells() if (peer, cell.name) in measured]
+            peer: [
+                (_place(name, cell), measured[peer, cell.name])
+                for cell in cells()
+                if (peer, cell.name) in measured
+            ]
             for peer in peers
         }
         if max(map(len, lines.values()), default=0) > 1:
@@ -62,6 +66,6 @@ def _draw(path: Path, sweep: str, lines: dict[str, list[tuple[int, Row]]]) -> Pa
         if sweep != "qubits":
             axes.set_xscale("log", base=2)
         axes.grid(alpha=0.3)
-    axes.legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.axes[-1].legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path, dpi=150)
     return path

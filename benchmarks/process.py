@@ -27,11 +27,11 @@ STARTUP_LIMIT = 120.0
 """Seconds in which a worker must have imported its packages."""
 
 
-class WorkerTimeout(Exception):
+class WorkerTimeoutError(Exception):
     """A worker did not answer in time; it was ended."""
 
 
-class WorkerFailure(Exception):
+class WorkerFailureError(Exception):
     """A worker ended by itself; the message is the last line that it wrote."""
 
 
@@ -62,7 +62,7 @@ class Worker:
         peak_rss: the most memory that it held until its last reply, bytes.
 
     Raises:
-        WorkerFailure: if it does not come up.
+        WorkerFailureError: if it does not come up.
     """
 
     def __init__(self, peer: str, cell: Cell, cores: tuple[int, ...]):
@@ -96,8 +96,8 @@ class Worker:
             The reply.
 
         Raises:
-            WorkerTimeout: if there is none in time.
-            WorkerFailure: if the process ends.
+            WorkerTimeoutError: if there is none in time.
+            WorkerFailureError: if the process ends.
         """
         assert self._process.stdin is not None
         try:
@@ -129,7 +129,7 @@ class Worker:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._buffer:
                 if not selector.select(max(0.0, end - time.monotonic())):
-                    raise WorkerTimeout(f"nothing in {limit:g} s")
+                    raise WorkerTimeoutError(f"nothing in {limit:g} s")
                 piece = os.read(self._process.stdout.fileno(), 1 << 16)
                 if not piece:
                     raise self._failure()
@@ -139,12 +139,16 @@ class Worker:
         self.peak_rss = reply["rss"]
         return reply
 
-    def _failure(self) -> WorkerFailure:
+    def _failure(self) -> WorkerFailureError:
         code = self._process.wait()
         self._listener.join()
         if code < 0:
-            return WorkerFailure(f"ended by signal {-code}" + (" (out of memory?)" if code == -9 else ""))
-        return WorkerFailure(next((line for line in reversed(self._last_words) if line.strip()), "ended"))
+            return WorkerFailureError(
+                f"ended by signal {-code}" + (" (out of memory?)" if code == -9 else "")
+            )
+        return WorkerFailureError(
+            next((line for line in reversed(self._last_words) if line.strip()), "ended")
+        )
 
     def _listen(self) -> None:
         assert self._process.stderr is not None

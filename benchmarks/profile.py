@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.cell import CASES, SWEEPS, TASKS, Cell, Task, main_cells, model, random_cells
@@ -52,10 +53,12 @@ def quick() -> Profile:
     cells += [model(*case, task) for case in ((12, 4, 64), (16, 8, 8)) for task in tasks]
     limits = Limits(timeout=30, rounds=3, round_seconds=0.1, patience=3)
     check_limits = Limits(rounds=3, round_seconds=0.1, patience=3)
-    return Profile(("cells", "strategies", "checks"), (*cells, model(20, 10, 1)), (), limits, limits, check_limits)
+    return Profile(
+        ("cells", "strategies", "checks"), (*cells, model(20, 10, 1)), (), limits, limits, check_limits
+    )
 
 
-def chosen_cells(cases: list[str], tasks: list[str]) -> tuple[Cell, ...]:
+def chosen_cells(cases: Sequence[str], tasks: Sequence[str]) -> tuple[Cell, ...]:
     """Cells of cases and tasks that a person names.
 
     Args:

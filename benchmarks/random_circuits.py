@@ -11,7 +11,7 @@ _MAX_STRING = 4
 
 
 def random_circuit(rng: np.random.Generator, num_qubits: int, num_gates: int) -> Circuit:
-    """Draws gates from the table, each name alike, on random qubits.
+    """Deals the gate table out, as often as it takes, shuffled, on random qubits.
 
     Two of three angles are trainable parameters of their own, the others are features. Pauli rotations take
     1 to 4 qubits, explicit unitaries 1 or 2 (and are drawn from the Haar measure).
@@ -24,11 +24,10 @@ def random_circuit(rng: np.random.Generator, num_qubits: int, num_gates: int) ->
     Returns:
         The circuit.
     """
-    names = list(gates.GATES)
+    names = rng.permutation(np.resize(list(gates.GATES), num_gates))
     ops: list[Op] = []
     num_params = 0
-    for _ in range(num_gates):
-        name = str(rng.choice(names))
+    for name in map(str, names):
         row = gates.GATES[name]
         limit = 2 if name == gates.UNITARY else _MAX_STRING
         size = row.num_qubits or int(rng.integers(1, limit + 1))

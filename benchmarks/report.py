@@ -81,8 +81,8 @@ _TITLES = {
 
 def _machine_line(machine: dict[str, Any], cores: int) -> str:
     return (
-        f"{machine['processor']}, {cores} core(s) for everybody ({', '.join(machine['instructions'])}; native "
-        f"engine: {machine['native engine']}), Python {machine['python']}. Steady time of one call; in brackets "
-        "the first call, from the circuit and its numbers to the answer. Each peer was measured in turn with "
-        "qjax, and the ratio is the median over the turns; answers were compared before."
+        f"{machine['processor']}, {cores} core(s) for everybody ({', '.join(machine['instructions'])}; "
+        f"native engine: {machine['native engine']}), Python {machine['python']}. Steady time of one call; "
+        "in brackets the first call, from the circuit and its numbers to the answer. Each peer was measured "
+        "in turn with qjax, and the ratio is the median over the turns; answers were compared before."
     )

@@ -6,7 +6,7 @@ from benchmarks.cell import SWEEPS
 from benchmarks.checks import CHECKS
 from benchmarks.findings import Finding
 from benchmarks.measure import Bench
-from benchmarks.process import WorkerFailure, WorkerTimeout
+from benchmarks.process import WorkerFailureError, WorkerTimeoutError
 from benchmarks.profile import Profile
 from benchmarks.strategies import run_pinned
 
@@ -39,6 +39,6 @@ def _check(bench: Bench, name: str) -> None:
         return
     try:
         findings = CHECKS[name](bench)
-    except (WorkerTimeout, WorkerFailure) as problem:
+    except (WorkerTimeoutError, WorkerFailureError) as problem:
         findings = [Finding(name, "an answer", str(problem), None)]
     bench.journal.add(f"check {name}", [finding.to_json() for finding in findings])

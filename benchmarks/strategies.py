@@ -70,17 +70,16 @@ def cloud_seconds(circuits: int, jobs: int, concurrent_jobs: int) -> float:
     return waits * QUEUE_SECONDS + circuits * CIRCUIT_SECONDS
 
 
-def measure_strategies(limits: Limits, engine: Any = "native") -> list[Strategy]:
+def measure_strategies(limits: Limits) -> list[Strategy]:
     """Runs one step of each strategy on the 8-qubit model of two layers with a batch of ten.
 
     Args:
         limits: how long to measure.
-        engine: engine of the simulator.
 
     Returns:
         The strategies, the old system's first.
     """
-    simulator = Simulator(engine=engine)
+    simulator = Simulator(engine="native")
     one_by_one = Dispatch(simulator, batching=False)
     shift, pair = gradients.parameter_shift(), gradients.spsa(PERTURBATION)
     few = gradients.spsa(PERTURBATION, subsample_size=_SUBSAMPLE)
@@ -106,7 +105,7 @@ def _measure(
         executor,
         problem.circuit,
         (problem.observable,),
-        lambda head, outputs, targets, weights: jnp.mean(weights * targets * outputs[:, 0]),
+        lambda _, outputs, targets, weights: jnp.mean(weights * targets * outputs[:, 0]),
         is_linear=True,
     )
     params, batch = Params(theta), Batch(features, targets, jnp.ones_like(targets))
@@ -135,14 +134,14 @@ def strategies_table(strategies: list[Strategy]) -> str:
         "| --- | --: | --: | --: | --: | --: |",
     ]
     for each in strategies:
-        cloud = [f"{seconds:,.0f} s" if seconds else "–" for seconds in (each.cloud, each.cloud_together)]
+        cloud = [f"{seconds:,g} s" if seconds else "-" for seconds in (each.cloud, each.cloud_together)]
         entries = [each.name, f"{each.circuits:,}", f"{each.jobs:,}", duration(each.steady), *cloud]
         lines.append("| " + " | ".join(entries) + " |")
     lines += [
         "",
-        f"8 qubits, 2 layers, 48 parameters, a batch of 10. Modelled: {QUEUE_SECONDS:g} s in a queue for every "
-        f"job and {CIRCUIT_SECONDS:g} s for every circuit, circuits in sequence; jobs one after another, or all "
-        "jobs of a step queued at once.",
+        f"8 qubits, 2 layers, 48 parameters, a batch of 10. Modelled: {QUEUE_SECONDS:g} s in a queue for "
+        f"every job and {CIRCUIT_SECONDS:g} s for every circuit, circuits in sequence; jobs one after "
+        "another, or all jobs of a step queued at once.",
     ]
     return "\n".join(lines)
 

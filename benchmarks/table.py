@@ -8,18 +8,18 @@ from benchmarks.cell import Cell
 from benchmarks.peers import load
 from benchmarks.rows import Row
 
-_WORDS = {"wrong": "wrong answer", "no way": "–", "absent": "not installed"}
+_WORDS = {"wrong": "wrong answer", "no way": "-", "absent": "not installed"}
 
 
 def duration(seconds: float | None) -> str:
     """A duration in the unit that suits it, with two or three digits.
 
     Example:
-        >>> [duration(s) for s in (3.57e-6, 0.000173, 0.0112, 1.595, 176.3)]
+        >>> [duration(s) for s in (3.57e-6, 0.000173, 0.0112, 1.6, 176.3)]
         ['3.6 µs', '173 µs', '11.2 ms', '1.60 s', '176 s']
     """
     if seconds is None:
-        return "–"
+        return "-"
     for factor, unit in ((1e6, "µs"), (1e3, "ms"), (1.0, "s")):
         value = seconds * factor
         if value < 999.5 or unit == "s":
@@ -84,7 +84,7 @@ def number(value: float | None) -> str:
         ('0.97', '8.2', '26')
     """
     if value is None:
-        return "–"
+        return "-"
     return f"{value:.2f}" if value < 1.95 else f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
 
 
@@ -106,5 +106,3 @@ def peers_table(peers: Sequence[str]) -> str:
         text = "not installed" if versions is None else ", ".join(f"{k} {v}" for k, v in versions.items())
         lines.append(_line([peer.title, text, peer.precision, peer.form]))
     return "\n".join(lines)
-
-

@@ -19,9 +19,7 @@ def check(bench: Bench) -> list[Finding]:
     cells = main_cells(CASES, ("spsa", "grad"))
     overheads = {cell: overhead(bench, cell) for cell in cells}
     worst = max(overheads, key=lambda cell: overheads[cell])
-    shallow, deep = (
-        min(overhead(bench, model(8, depth, 10)) for _ in range(_ROUNDS)) for depth in _DEPTHS
-    )
+    shallow, deep = (min(overhead(bench, model(8, depth, 10)) for _ in range(_ROUNDS)) for depth in _DEPTHS)
     return [
         Finding(
             "first call less a steady one, the most of all cells",

@@ -18,7 +18,7 @@ GOALS: dict[Cell, float] = {
     model(20, 10, 1, "spsa"): 6,
     model(20, 10, 1, "grad"): 12,
     model(24, 4, 1, "spsa"): 4,
-    **{cell: 3 for cell in random_cells()},
+    **dict.fromkeys(random_cells(), 3),
 }
 """Steady time of the best peer over this project's."""
 

@@ -24,7 +24,7 @@ def check(bench: Bench) -> list[Finding]:
         small, large = (_peak(bench, model(num_qubits, depth, size)) for size in (_SMALL, batch))
         ratio = large / small
         found = f"{number(ratio)} ({large / _MEBIBYTE:.0f} over {small / _MEBIBYTE:.0f} MiB)"
-        what = f"memory at {batch} samples over that at {_SMALL}, {num_qubits} qubits, less inputs and outputs"
+        what = f"memory at {batch} samples over {_SMALL}, {num_qubits} qubits, less inputs and outputs"
         findings.append(Finding(what, f"at most {GOAL:g}", found, ratio <= GOAL))
     return findings
 

@@ -23,10 +23,10 @@ _CELL = model(12, 32, 16, "spsa")
 def least_flops(cell: Cell) -> int:
     """Arithmetic of one call, by the cheapest algebra known: a lower bound of what any kernel executes.
 
-    One-qubit gates in a row are diagonal * RY * diagonal. RY is real and, up to a factor that goes into a
-    diagonal, one multiply-add for each real component: 4 flops for each amplitude and qubit. The diagonals of
-    a layer are one complex product for each amplitude: 6 flops. CNOTs move no numbers. The first layer acts on
-    a product state and costs nothing. With `n` qubits and `L` layers, a circuit is
+    One-qubit gates in a row are diagonal * RY * diagonal. RY is real and, up to a factor that goes into
+    a diagonal, one multiply-add for each real component: 4 flops for each amplitude and qubit. The diagonals
+    of a layer are one complex product for each amplitude: 6 flops. CNOTs move no numbers. The first layer
+    acts on a product state and costs nothing. With `n` qubits and `L` layers, a circuit is
     `(L - 1) * 2**n * (4 n + 6)` flops.
 
     Args:

@@ -9,9 +9,21 @@ from qjax import gates
 
 _NAMES = {
     **{name: name.upper() for name in ("s", "t", "sx", "swap", "rx", "ry", "rz", "crx", "cry", "crz", "u3")},
-    **{"h": "Hadamard", "x": "PauliX", "y": "PauliY", "z": "PauliZ", "p": "PhaseShift"},
-    **{"cx": "CNOT", "cy": "CY", "cz": "CZ", "ch": "CH", "ccx": "Toffoli", "cswap": "CSWAP"},
-    **{"cp": "ControlledPhaseShift", "rxx": "IsingXX", "ryy": "IsingYY", "rzz": "IsingZZ"},
+    "h": "Hadamard",
+    "x": "PauliX",
+    "y": "PauliY",
+    "z": "PauliZ",
+    "p": "PhaseShift",
+    "cx": "CNOT",
+    "cy": "CY",
+    "cz": "CZ",
+    "ch": "CH",
+    "ccx": "Toffoli",
+    "cswap": "CSWAP",
+    "cp": "ControlledPhaseShift",
+    "rxx": "IsingXX",
+    "ryy": "IsingYY",
+    "rzz": "IsingZZ",
     "iswap": "ISWAP",
 }
 _INVERSES = {"sdg": "S", "tdg": "T", "sxdg": "SX", "iswapdg": "ISWAP"}
@@ -30,7 +42,7 @@ def operation(flat_op: FlatOp, own: list[Any]) -> Any:
     import pennylane as qml
 
     op = flat_op.op
-    if op.gate == gates.PAULI_ROTATION:
+    if op.pauli is not None:
         return qml.PauliRot(own[0], op.pauli, wires=op.qubits)
     if op.gate == gates.UNITARY:
         return qml.QubitUnitary(flat_op.matrix(), wires=op.qubits)

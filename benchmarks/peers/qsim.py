@@ -3,6 +3,7 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _rotation(cirq: Any, qubits: list[Any], letters: str, angle: float) -> list[
     """A rotation about a Pauli string: basis change, parity, RZ, and back."""
     changes = {"X": cirq.H, "Y": cirq.X**0.5}
     before = [changes[letter](qubit) for qubit, letter in zip(qubits, letters, strict=True) if letter != "Z"]
-    ladder = [cirq.CNOT(*pair) for pair in zip(qubits[:-1], qubits[1:], strict=True)]
+    ladder = [cirq.CNOT(*pair) for pair in pairwise(qubits)]
     after = [*reversed(ladder), *(cirq.inverse(gate) for gate in before)]
     return [*before, *ladder, cirq.rz(angle)(qubits[-1]), *after]
 

@@ -9,26 +9,22 @@ from benchmarks.peers.peer import Peer
 SUBJECT = "qjax-native"
 """What is compared with the others."""
 
-REFERENCE = "qjax-double"
+REFERENCE = "benchmarks.peers.qjax_double"
 """What all answers are compared with: the plain-JAX engine in double precision."""
 
-TRAINING_SCAN = "training-scan"
+TRAINING_SCAN = "benchmarks.checks.training_scan"
 """A loop of training steps, for one of the checks."""
 
-_OTHERS = {
-    REFERENCE: "benchmarks.peers.qjax_double",
-    TRAINING_SCAN: "benchmarks.checks.training_scan",
-}
 _MODULES = {
     SUBJECT: "qjax_native",
     "qjax-xla": "qjax_xla",
-    "tensorcircuit": "tensorcircuit",
-    "pennylane": "pennylane_jax",
-    "lightning": "pennylane_lightning",
-    "aer": "qiskit_aer",
-    "qulacs": "qulacs",
+    "tensorcircuit": "tensorcircuit_ng",
+    "pennylane": "default_qubit",
+    "lightning": "lightning",
+    "aer": "aer",
+    "qulacs": "qulacs_double",
     "qsim": "qsim",
-    "qujax": "qujax",
+    "qujax": "qujax_vmap",
 }
 
 PEERS = tuple(_MODULES)
@@ -36,6 +32,13 @@ PEERS = tuple(_MODULES)
 
 
 def load(name: str) -> Peer:
-    """The peer of a name; its packages are not imported yet."""
-    module = _OTHERS.get(name) or f"benchmarks.peers.{_MODULES[name]}"
+    """The peer of a name; its packages are not imported yet.
+
+    Args:
+        name: one of `PEERS`, or a module that has a `PEER` (so anybody can measure a simulator of their own).
+
+    Returns:
+        The peer.
+    """
+    module = f"benchmarks.peers.{_MODULES[name]}" if name in _MODULES else name
     return importlib.import_module(module).PEER

@@ -3,6 +3,7 @@
 # pyright: reportMissingImports=false
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def load() -> None:
 
     circuit = QuantumCircuit(1)
     circuit.h(0)
-    circuit.save_statevector()
+    circuit.measure_all()
     AerSimulator().run(circuit).result()
 
 
@@ -80,7 +81,7 @@ def _build(flat: FlatCircuit) -> tuple[Any, dict[Any, int]]:
 
 def _rotation(circuit: Any, qubits: tuple[int, ...], letters: str, angle: Any) -> None:
     """A rotation about a Pauli string: basis change, parity, RZ, and back."""
-    ladder = list(zip(qubits[:-1], qubits[1:], strict=True))
+    ladder = list(pairwise(qubits))
     for qubit, letter in zip(qubits, letters, strict=True):
         if letter != "Z":
             (circuit.h if letter == "X" else circuit.sx)(qubit)

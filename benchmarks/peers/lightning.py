@@ -15,8 +15,9 @@ from benchmarks.problem import Problem
 def load() -> None:
     """Imports the package and runs something unrelated."""
     import pennylane as qml
+    from pennylane.tape import QuantumScript
 
-    tape = qml.tape.QuantumScript([qml.RX(0.1, wires=0)], [qml.expval(qml.PauliZ(0))])
+    tape = QuantumScript([qml.RX(0.1, wires=0)], [qml.expval(qml.PauliZ(0))])
     qml.device("lightning.qubit", wires=1, c_dtype=np.complex64).execute([tape])
 
 
@@ -25,6 +26,7 @@ def prepare(problem: Problem, cores: int) -> Call:
     del cores
     import pennylane as qml
     from pennylane.devices import ExecutionConfig
+    from pennylane.tape import QuantumScript
 
     flat = problem.flat
     device = qml.device("lightning.qubit", wires=flat.num_qubits, c_dtype=np.complex64)
@@ -35,7 +37,7 @@ def prepare(problem: Problem, cores: int) -> Call:
 
     def tapes(angles: np.ndarray) -> tuple[Any, Any]:
         scripts = [
-            qml.tape.QuantumScript([operation(op, op.own(row)) for op in flat.ops], measured)
+            QuantumScript([operation(op, op.own(row)) for op in flat.ops], measured)
             for row in angles.tolist()
         ]
         if problem.cell.task == "grad":
@@ -58,5 +60,10 @@ def prepare(problem: Problem, cores: int) -> Call:
 
 
 PEER = Peer(
-    "PennyLane Lightning", ("pennylane", "pennylane-lightning"), "single", "one by one, adjoint", prepare, load
+    "PennyLane Lightning",
+    ("pennylane", "pennylane-lightning"),
+    "single",
+    "one by one, adjoint",
+    prepare,
+    load,
 )
