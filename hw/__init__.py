@@ -1,0 +1,1 @@
+"""Dispatch of circuits to IonQ."""
