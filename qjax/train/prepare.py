@@ -14,10 +14,10 @@ from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import GradientMethod
 from qjax.simulator import Simulator
-from qjax.train.config import TrainingConfig, unknown_name
+from qjax.train.config import TrainingConfig
 from qjax.train.model import Model, build_model, wanted_features
+from qjax.train.outside import refused
 
-EXECUTORS = ("simulator",)
 MAX_QUBITS = 30
 """Basis states are numbered by int32."""
 
@@ -66,11 +66,12 @@ class Prepared:
         )
 
 
-def prepare(config: TrainingConfig) -> Prepared:
+def prepare(config: TrainingConfig, executor: Executor | None = None) -> Prepared:
     """Loads the data, fits the preprocessing, builds the model; checks that all parts fit.
 
     Args:
         config: the configuration.
+        executor: runs the circuits; None for the simulator that the configuration describes.
 
     Returns:
         What a run needs.
@@ -78,7 +79,10 @@ def prepare(config: TrainingConfig) -> Prepared:
     Raises:
         QjaxError: if data or configuration cannot work.
     """
-    executor = make_executor(config)
+    executor = executor or make_executor(config)
+    method = gradient_method(config)
+    if method.parts is None and not executor.traceable:
+        raise refused(executor)
     dataset = data.load(
         config.dataset,
         target=config.target,
@@ -113,7 +117,7 @@ def prepare(config: TrainingConfig) -> Prepared:
         preprocessing=preprocessing,
         model=model,
         executor=executor,
-        method=gradient_method(config),
+        method=method,
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
     )
@@ -148,7 +152,7 @@ def gradient_method(config: TrainingConfig) -> GradientMethod:
 
 
 def make_executor(config: TrainingConfig) -> Executor:
-    """The executor that a configuration names, without the grouping of circuits into jobs.
+    """The simulator that a configuration describes, without the grouping of circuits into jobs.
 
     Args:
         config: the configuration.
@@ -157,10 +161,15 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if there is no such executor, or it does not hold so many qubits.
+        ArgumentError: if it is none that this package makes, or it does not hold so many qubits.
     """
-    if config.executor not in EXECUTORS:
-        raise unknown_name("executor", config.executor, EXECUTORS)
+    if config.executor != "simulator":
+        raise ArgumentError(
+            "executor",
+            "be given as an object where circuits do not run on the simulator",
+            f"there is none for {config.executor!r}",
+            "Make it with `hw` and pass it to `prepare(config, executor)`; the command does so by itself.",
+        )
     if config.num_qubits > MAX_QUBITS:
         raise ArgumentError(
             "num_qubits",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 
@@ -14,9 +14,11 @@ from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
-from qjax.train.loop import StepTimeoutError, run_loop
+from qjax.train.loop import Evaluate, StepTimeoutError, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
+from qjax.train.outside import make_outside_step
+from qjax.train.outside_loop import run_outside_loop
 from qjax.train.prepare import Prepared, dispatched, prepare
 from qjax.train.recording import Recorder, restore_tally
 from qjax.train.result import Result, Tally, result_from, summary
@@ -109,10 +111,11 @@ def _check_config(config: TrainingConfig, record: RunRecord) -> None:
 def initial_state(prepared: Prepared) -> TrainState:
     """The state before the first step: a pure function of the configuration."""
     optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
+    depth = prepared.config.pipeline_depth
 
     def build() -> TrainState:
         init_key, train_key, _ = run_keys(prepared.config.seed)
-        return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key)
+        return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key, depth)
 
     # Compiled as one: operation by operation, the first use of each would take longer than all together.
     return jax.jit(build)()
@@ -123,25 +126,33 @@ def _run(
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
-        step = make_step(
-            model.objective(dispatched(config, prepared.executor)),
+        executor = dispatched(config, prepared.executor)
+        parts = (
+            model.objective(executor),
             prepared.method,
             make_optimizer(config, loader.num_steps),
             model.measured_score,
         )
-        every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
+        every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluation]
         evaluate = make_evaluation(prepared, state) if every else _no_evaluation
         preparing = time.perf_counter() - started
-        times = run_loop(
-            step,
-            state,
-            loader,
-            [tally, *observers],
-            evaluate=evaluate,
-            evaluate_every=every,
-            timeout=config.batch_submission_timeout,
-        )
+        arguments = (state, loader, [tally, *observers])
+        options: _LoopOptions = {
+            "evaluate": evaluate,
+            "evaluate_every": every,
+            "timeout": config.batch_submission_timeout,
+        }
+        if executor.traceable:
+            times = run_loop(make_step(*parts), *arguments, **options)
+        else:
+            times = run_outside_loop(make_outside_step(*parts), *arguments, **options)
     return tally.result(times.steps, preparing + times.compile)
+
+
+class _LoopOptions(TypedDict):
+    evaluate: Evaluate
+    evaluate_every: int | None
+    timeout: float
 
 
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
