@@ -266,6 +266,18 @@ class IonQ:
                 rows = [[as_counted(one, n) for one in row] for row, n in zip(rows, shots, strict=True)]
         return to_estimate(handle.grid, Measured(rows, shots, len(found.distributions), found.jobs))
 
+    def check(self, num_qubits: int) -> None:
+        """Asks whether the service can be reached, takes the key, and has the target for so many qubits.
+
+        Args:
+            num_qubits: qubits of the circuits to come.
+
+        Raises:
+            ArgumentError: if the circuits are too large for the target.
+            ServiceError: if it does not, or cannot be reached.
+        """
+        self._runtime.ready(self, num_qubits)
+
     def cancel(self, handle: Handle) -> None:
         """Cancels circuits that were sent; what is done stays.
 

@@ -20,6 +20,9 @@ app.add_typer(runs_app, name="runs")
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
+Executor = Annotated[
+    str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
+]
 _RUNS = Path("runs")
 
 
@@ -32,6 +35,7 @@ def train(
     assignments: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
     ] = None,
+    executor: Executor = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
     ] = None,
@@ -49,6 +53,7 @@ def train(
         config=config,
         preset_name=preset,
         assignments=assignments or [],
+        executor=executor,
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,

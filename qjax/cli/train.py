@@ -13,6 +13,7 @@ from rich.table import Table
 
 from qjax.cli.clock import seconds_since_start
 from qjax.cli.configuration import read_config, resumed_config
+from qjax.cli.executors import connected, described
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
 from qjax.cli.settings import apply_settings
@@ -28,6 +29,7 @@ def run_training(
     config: Path | None,
     preset_name: str | None,
     assignments: list[str],
+    executor: str | None,
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
@@ -40,6 +42,7 @@ def run_training(
         config: TOML file, or None.
         preset_name: preset, or None.
         assignments: texts of `--set`.
+        executor: the configuration's `executor`, or None.
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
@@ -52,6 +55,8 @@ def run_training(
     # A service manager stops a process by SIGTERM: end as by Ctrl-C, with the run marked and resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True)
+    if executor is not None:
+        assignments = [*assignments, f"executor={executor}"]
     if resume is None:
         training = read_config(config, preset_name, assignments)
         name = config.stem if config else preset_name or "train"
@@ -67,9 +72,12 @@ def run_training(
         training = resumed_config(record.config, assignments)
         name, resume = record.name, record.id
     apply_settings(training)
-    prepared = prepare(training)
+    prepared = prepare(training, described(training))
     # Opened no sooner, so that a misspelt word leaves no empty store behind.
-    with RunStore.open(runs_directory) as store:
+    with (
+        RunStore.open(runs_directory) as store,
+        connected(training, training.num_qubits, runs_directory) as executor_for,
+    ):
         if not json_output:
             _print_header(console, prepared)
         seconds_before = seconds_since_start()
@@ -82,6 +90,7 @@ def run_training(
                     name=name,
                     observers=[progress],
                     prepared=prepared,
+                    executor_for=executor_for,
                 )
         except KeyboardInterrupt:
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qjax.data import BatchLoader
-from qjax.errors import QjaxError
+from qjax.errors import QjaxError, StoppedError
 from qjax.gradients import Batch
 from qjax.train.observers import Chunk, Observer, SplitEvaluation
 from qjax.train.step import Step, StepInfo, TrainState, scan_steps
@@ -27,7 +27,7 @@ class DivergedError(QjaxError, RuntimeError):
     """The loss is no longer a number, so training cannot go on."""
 
 
-class StepTimeoutError(QjaxError, RuntimeError):
+class StepTimeoutError(StoppedError):
     """A step took too long; what was done is checkpointed and can be resumed."""
 
 

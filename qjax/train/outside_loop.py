@@ -70,13 +70,17 @@ def run_outside_loop(
             info = jax.tree.map(np.asarray, info)
             check_finite(jax.tree.map(np.atleast_1d, info), position)
             position += 1
-            chunk.add(state, info)
             pipeline.fill(state)
+            evaluations = ()
             if evaluate_every is not None and position % evaluate_every == 0:
+                # Without its evaluation the step is not done: who resumes the run shall find it to do.
+                chunk.close()
                 evaluations = evaluate(state)
                 for evaluation in evaluations:
                     if not math.isfinite(evaluation.loss):
                         raise diverged(f"{evaluation.split} loss after step {position - 1}", evaluation.loss)
+            chunk.add(state, info)
+            if evaluations:
                 chunk.close(evaluations)
             elif chunk.seconds >= loop.CHUNK_SECONDS:
                 chunk.close()

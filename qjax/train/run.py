@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypedDict
 
 import jax
 
-from qjax.errors import ArgumentError, StoreError
+from qjax.errors import ArgumentError, StoppedError, StoreError
+from qjax.executor import Executor
 from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
-from qjax.train.loop import Evaluate, StepTimeoutError, run_loop
+from qjax.train.loop import Evaluate, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
 from qjax.train.outside import make_outside_step
@@ -33,6 +34,7 @@ def train(
     name: str = "train",
     observers: Sequence[Observer] = (),
     prepared: Prepared | None = None,
+    executor_for: Callable[[str], Executor] | None = None,
 ) -> Result:
     """Trains a model and records the run.
 
@@ -44,6 +46,8 @@ def train(
         name: name of the run in the store.
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
+        executor_for: makes the executor from the run's id ("" without a store), for services that keep a
+            journal of each run; None for the one that was prepared with.
 
     Returns:
         The result; the same for an unbroken run and for one that was resumed.
@@ -70,6 +74,8 @@ def train(
             return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
     if store is None:
+        if executor_for is not None:
+            prepared = replace(prepared, executor=executor_for(""))
         return _run(prepared, state, tally, observers, started)
     if resume is None:
         run = store.create_run(
@@ -81,13 +87,16 @@ def train(
         )
     else:
         run = resume
+    if executor_for is not None:
+        prepared = replace(prepared, executor=executor_for(run))
+    if resume is not None:
         state = _resumed(store, run, prepared, state, tally)
     tally.run = run
     try:
         result = _run(
             prepared, state, tally, [Recorder(store, run, prepared.model.task), *observers], started
         )
-    except (KeyboardInterrupt, StepTimeoutError):
+    except (KeyboardInterrupt, StoppedError):
         store.finish_run(run, "interrupted", {})
         raise
     except BaseException as error:

@@ -1,0 +1,126 @@
+"""Executors by one word of the configuration: the edge where `hw` is imported, and a service reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qjax.errors import ArgumentError, MissingExtraError
+from qjax.executor import Executor
+from qjax.store.journal import JobJournal
+from qjax.train import TrainingConfig
+from qjax.train.config import SERVICES
+from qjax.train.prepare import make_executor
+
+if TYPE_CHECKING:
+    from hw import IonQ
+    from hw.journal import Journal
+
+LOCAL_DATABASE = "ionq-local.sqlite"
+"""Where the local server keeps its jobs, in the folder of the runs."""
+
+_HERE = "http://127.0.0.1"
+_DEBIASING_SHOTS = 500
+
+
+@contextmanager
+def extra(name: str) -> Iterator[None]:
+    """Turns the lack of a package into the sentence that names its extra.
+
+    Args:
+        name: the extra.
+
+    Raises:
+        MissingExtraError: if a package is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or name, name) from None
+
+
+def described(config: TrainingConfig) -> Executor:
+    """The executor of a configuration as far as it goes without reaching anything.
+
+    Args:
+        config: the configuration.
+
+    Returns:
+        The executor; one of a service must not be called.
+
+    Raises:
+        ArgumentError: if a key does not fit the executor.
+        MissingExtraError: if the packages for it are not installed.
+    """
+    if config.executor not in SERVICES:
+        for key in ("backend", "debiasing"):
+            if getattr(config, key) != getattr(TrainingConfig, key):
+                raise ArgumentError(
+                    key,
+                    "be left out where no service runs the circuits",
+                    f"it is {getattr(config, key)!r} with the executor {config.executor}",
+                    "Leave it out, or set `executor` to ionq-local or ionq.",
+                )
+    if config.executor == "simulator":
+        return make_executor(config)
+    if config.executor == "cirq":
+        with extra("hw"):
+            from hw import CirqSimulator
+        return CirqSimulator(shots=config.shots_per_circuit)
+    return _ionq(config)
+
+
+def _ionq(config: TrainingConfig) -> IonQ:
+    with extra("hw"):
+        from hw import IonQ
+    is_machine = config.backend != "simulator"
+    # The service's own choice, but said: it would depend on the shots otherwise.
+    usual = is_machine and (config.shots_per_circuit or 0) >= _DEBIASING_SHOTS
+    executor = IonQ(
+        config.backend,
+        shots=config.shots_per_circuit,
+        debiasing=usual if config.debiasing is None else config.debiasing,
+    )
+    return replace(executor, remote_host=_HERE) if config.executor == "ionq-local" else executor
+
+
+@contextmanager
+def connected(
+    config: TrainingConfig, num_qubits: int, directory: Path, keep: Callable[[JobJournal], Journal] | None = None
+) -> Iterator[Callable[[str], Executor] | None]:
+    """Reaches the service of a configuration, and starts the one of this machine for as long as the block runs.
+
+    Args:
+        config: the configuration.
+        num_qubits: qubits of its circuits.
+        directory: folder of the run store, where the journal lies and the local server keeps its jobs.
+        keep: what is to stand between the executor and the journal, if anything.
+
+    Yields:
+        What makes the executor of a run from the run's id; None where no service is needed.
+
+    Raises:
+        QjaxError: if the service cannot be reached, does not take the key, or has no such target.
+    """
+    if config.executor not in SERVICES:
+        yield None
+        return
+    with ExitStack() as stack:
+        executor = _ionq(config)
+        if config.executor == "ionq-local":
+            with extra("hw"):
+                from hw.server import LocalServer, ServerConfig
+            server = stack.enter_context(LocalServer(ServerConfig(directory.absolute() / LOCAL_DATABASE)))
+            executor = replace(executor, remote_host=server.url, api_key=server.api_key)
+        executor.check(num_qubits)
+
+        def for_run(run: str) -> Executor:
+            journal = stack.enter_context(JobJournal(directory, run))
+            bound = replace(executor, journal=journal if keep is None else keep(journal))
+            stack.callback(bound.close)
+            return bound
+
+        yield for_run
