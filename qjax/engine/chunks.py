@@ -69,7 +69,7 @@ def map_grid(
     """
 
     def row(one_set: Any, circuits: Any) -> Any:
-        return _map_in_chunks(
+        return map_in_chunks(
             lambda item: function(one_set, *item),
             (per_sample, circuits),
             num_samples,
@@ -77,10 +77,61 @@ def map_grid(
         )
 
     sets_per_chunk = max(1, min(num_sets, chunk // max(1, num_samples)))
-    return _map_in_chunks(lambda item: row(*item), (per_set, per_circuit), num_sets, sets_per_chunk)
+    return map_in_chunks(lambda item: row(*item), (per_set, per_circuit), num_sets, sets_per_chunk)
 
 
-def _map_in_chunks(function: Callable[[Any], Any], items: Any, size: int, chunk: int) -> Any:
+def map_circuits(
+    function: Callable[..., Any],
+    params: Array,
+    features: Array,
+    keys: Array | None,
+    per_set: Array | None = None,
+    *,
+    chunk: int,
+) -> Any:
+    """Maps a function over the circuits of a grid.
+
+    Args:
+        function: from one parameter vector, one feature vector, one key (None without keys) and one set's
+            values to a pytree.
+        params: `[S, P]`.
+        features: `[B, F]`, or `[S, B, F]` where each set has its own.
+        keys: `[S, B]`, or None.
+        per_set: `[S, ...]`, or None.
+        chunk: the most circuits mapped side by side.
+
+    Returns:
+        Pytree of arrays `[S, B, ...]`.
+    """
+    own_features = features if features.ndim == 3 else None
+
+    def evaluate(one_set: Any, shared: Any, circuit_values: Any) -> Any:
+        own, key = circuit_values
+        return function(one_set[0], shared if own is None else own, key, one_set[1])
+
+    return map_grid(
+        evaluate,
+        (params, per_set),
+        features if own_features is None else None,
+        (own_features, keys),
+        num_sets=params.shape[0],
+        num_samples=features.shape[-2],
+        chunk=chunk,
+    )
+
+
+def map_in_chunks(function: Callable[[Any], Any], items: Any, size: int, chunk: int) -> Any:
+    """Maps a function over one axis, so many items side by side.
+
+    Args:
+        function: from an item to a pytree.
+        items: pytree of arrays `[size, ...]`.
+        size: number of items.
+        chunk: the most items side by side.
+
+    Returns:
+        Pytree of arrays `[size, ...]`.
+    """
     mapped = jax.vmap(function, axis_size=min(size, chunk))
     if size <= chunk:
         return mapped(items)
