@@ -1,5 +1,7 @@
 """The same circuits on IonQ: translated once, sent in as few jobs as the service allows, each paid once."""
 
+from typing import TYPE_CHECKING, Any
+
 from hw.errors import (
     AuthenticationError,
     JobFailedError,
@@ -12,8 +14,12 @@ from hw.errors import (
 from hw.ionq import Handle, IonQ
 from hw.journal import Journal, MemoryJournal
 
+if TYPE_CHECKING:
+    from hw.cirq_simulator import CirqSimulator
+
 __all__ = [
     "AuthenticationError",
+    "CirqSimulator",
     "Handle",
     "IonQ",
     "JobFailedError",
@@ -25,3 +31,12 @@ __all__ = [
     "ServiceError",
     "UnknownSubmissionError",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Cirq takes seconds to import, and only its simulator needs it."""
+    if name == "CirqSimulator":
+        from hw.cirq_simulator import CirqSimulator
+
+        return CirqSimulator
+    raise AttributeError(f"module 'hw' has no attribute {name!r}")

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import ArrayLike
 
 from hw.results import Distribution, moments, sample
@@ -92,7 +93,7 @@ def make_grid(
         ArgumentError: if something does not fit, a key is missing, or the call is traced.
     """
     for name, value in (("params", params), ("features", features), ("key", key), ("mask", mask)):
-        if isinstance(value, jax.core.Tracer):
+        if isinstance(value, Tracer):
             raise ArgumentError(
                 name,
                 "hold numbers where circuits are sent away",

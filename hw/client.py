@@ -211,8 +211,8 @@ class Client:
         # The error itself may quote the request, and with it the key: only its kind is told.
         if _was_not_sent(error):
             return NotSentError(
-                f"The service at {self.host} cannot be reached ({type(error).__name__}). Check the network and the "
-                "address."
+                f"The service at {self.host} cannot be reached ({type(error).__name__}). Check the network "
+                "and the address."
             )
         return NoAnswerError(
             f"The connection to {self.host} broke before an answer came ({type(error).__name__}). Check the "

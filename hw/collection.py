@@ -1,4 +1,4 @@
-"""Results of jobs that the service has: each matched by the id of its circuit, what failed sent again alone."""
+"""Results of jobs that the service has, matched by the ids of their circuits."""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ def _outcomes(
         table = {}
     if strangers := table.keys() - set(children):
         raise ResultError(
-            f"The results of job {record['id']} name {len(strangers)} circuit(s) that are not its own. Fetch them "
-            "again later, or report it to the service."
+            f"The results of job {record['id']} name {len(strangers)} circuit(s) that are not its own. Fetch "
+            "them again later, or report it to the service."
         )
     found = {index: table[child] for index, child in enumerate(children) if child in table}
     missing = [index for index in range(num_circuits) if index not in found]
@@ -145,8 +145,8 @@ def _outcomes(
     for index, probabilities in zip(done, alone, strict=True):
         if probabilities is None:
             raise ResultError(
-                f"The service has completed circuit {children[index]} and shows no result of it. Run again later to "
-                "fetch it."
+                f"The service has completed circuit {children[index]} and shows no result of it. Run again "
+                "later to fetch it."
             )
         found[index] = probabilities
     failed = {index: _failure(records[children[index]]) for index in missing if index not in found}
@@ -159,10 +159,10 @@ def _children(record: Record, num_circuits: int) -> list[str] | None:
         if record["status"] == "completed":
             raise ResultError(f"Job {record['id']} is completed and names no circuits. Run again later.")
         return None
-    if not isinstance(children, list) or len(set(children)) != len(children) or len(children) != num_circuits:
+    if not isinstance(children, list) or not len(set(children)) == len(children) == num_circuits:
         raise ResultError(
-            f"Job {record['id']} names {len(children)} circuit(s) instead of the {num_circuits} that it was sent. "
-            "Report it to the service."
+            f"Job {record['id']} names {len(children)} circuit(s) instead of the {num_circuits} that it was "
+            "sent. Report it to the service."
         )
     return children
 
@@ -234,6 +234,6 @@ def _check_may_repeat(journal: Journal, policy: Policy, one: Sent, failed: dict[
             journal.finish(one.work.fingerprint, "failed")
             raise JobFailedError(
                 f"Job {one.submission.job_id} failed at the service ({failure.code}: {failure.message}), "
-                f"{len(failed)} of its {len(one.work.circuits)} circuits without a result. Mend the cause, then run "
-                "again to send these again."
+                f"{len(failed)} of its {len(one.work.circuits)} circuits without a result. Mend the cause, "
+                "then run again to send these again."
             )

@@ -35,7 +35,7 @@ class JobFailedError(ServiceError):
 
 
 class JobTimeoutError(ServiceError):
-    """A job took longer than the deadline; it goes on at the service, and its results can still be fetched."""
+    """A job took longer than the deadline. It goes on at the service, and its results can be fetched."""
 
 
 class ResultError(ServiceError):

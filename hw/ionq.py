@@ -41,13 +41,13 @@ class Handle(NamedTuple):
     Attributes:
         grid: what was asked.
         sent: the jobs.
-        index: for each row of the grid and each measurement basis, which circuit serves it.
+        serving: for each row of the grid and each measurement basis, which circuit serves it.
         shots: for each row, how many shots; None for exact results.
     """
 
     grid: Grid
     sent: tuple[Sent, ...]
-    index: tuple[tuple[int, ...], ...]
+    serving: tuple[tuple[int, ...], ...]
     shots: tuple[int, ...] | None
 
     @property
@@ -75,8 +75,8 @@ class IonQ:
         shots: how often every circuit is measured, or a tuple with one number for each parameter set; None
             for exact results, which only the ideal simulator has.
         noise_model: of the simulator: the machine whose noise is simulated, such as "aria-1"; None for none.
-        debiasing: whether a machine mitigates errors by debiasing, which takes 500 shots or more. It is always
-            said to the service, whose own choice depends on the shots.
+        debiasing: whether a machine mitigates errors by debiasing, which takes 500 shots or more. It is
+            always said to the service, whose own choice depends on the shots.
         sharpen: whether the variants of a debiased circuit are combined by the plurality of their votes.
         gateset: "qis", which the service compiles, or "native": compiled here to the machine's own gates.
         dry_run: whether the service only checks jobs and estimates their cost; there are no results then.
@@ -257,7 +257,7 @@ class IonQ:
             shortest=runtime.shortest,
             sharpen=self.sharpen,
         )
-        rows = [[found.distributions[each] for each in row] for row in handle.index]
+        rows = [[found.distributions[each] for each in row] for row in handle.serving]
         shots = handle.shots
         if shots is not None:
             if self._is_ideal:
@@ -461,7 +461,7 @@ def _check_shots(executor: IonQ, is_simulator: bool) -> None:
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_SHOTS:
             raise ArgumentError(
                 "shots",
-                f"be None, an integer from 1 to {MAX_SHOTS:,} or a tuple of these, one for each parameter set",
+                f"be None, an integer from 1 to {MAX_SHOTS:,}, or a tuple with one for each parameter set",
                 f"it is {shots!r}",
                 "Pass `shots=None` for exact results.",
             )

@@ -6,30 +6,13 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import pairwise
 
+from hw.primitives import Primitive
 from qjax.angle import Angle
 from qjax.circuit import Circuit, Op
 from qjax.gates import PAULI_ROTATION, UNITARY
 from qjax.op import Matrix
-
-ONE_QUBIT = ("h", "x", "y", "z", "s", "si", "t", "ti", "v", "vi")
-ROTATIONS = ("rx", "ry", "rz", "xx", "yy", "zz")
-
-
-class Primitive(NamedTuple):
-    """A gate of the service on some qubits.
-
-    Attributes:
-        gate: IonQ's name: one of `ONE_QUBIT`, `ROTATIONS`, "cnot" or "swap".
-        qubits: the qubits it acts on, control first.
-        angle: of the rotations `exp(-i angle P / 2)`, in radians; None for the others.
-    """
-
-    gate: str
-    qubits: tuple[int, ...]
-    angle: Angle | None = None
-
 
 _RENAMED = {
     **{name: name for name in ("h", "x", "y", "z", "s", "t", "rx", "ry", "rz", "swap")},
@@ -171,7 +154,7 @@ def _pauli_rotation(pauli: str, qubits: tuple[int, ...], angle: Angle) -> Iterat
     for qubit, letter in letters:
         yield from _plain(_FROM_Z[letter][0], qubit)
     # The parity of all but the last two gathers on the last but one: a ladder there and back.
-    ladder = tuple(Primitive("cnot", pair) for pair in zip(qubits[:-2], qubits[1:-1], strict=True))
+    ladder = tuple(Primitive("cnot", pair) for pair in pairwise(qubits[:-1]))
     yield from ladder
     yield Primitive("zz", qubits[-2:], angle)
     yield from reversed(ladder)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hw.template import MEASUREMENT_KEY
+MEASUREMENT_KEY = "m"
+"""The key under which all qubits are measured, for clients that have keys."""
 
 FINGERPRINT = "qjax_fingerprint"
 ATTEMPT = "qjax_attempt"
@@ -112,9 +113,8 @@ def _head(settings: Settings) -> dict[str, Any]:
     if settings.shots is not None:
         head["shots"] = settings.shots
     if settings.noise is not None:
-        head["noise"] = {"model": settings.noise}
-        if settings.seed is not None:
-            head["noise"]["seed"] = settings.seed
+        seed = {} if settings.seed is None else {"seed": settings.seed}
+        head["noise"] = {"model": settings.noise, **seed}
     if settings.debiasing is not None:
         head["settings"] = {"error_mitigation": {"debiasing": settings.debiasing}}
     if settings.dry_run:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hw.backoff import EARLY, poll_delay
 from hw.errors import JobTimeoutError, ServiceError
 from hw.service import Record, Service
 from hw.submission import DONE, read_time
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 PARALLEL_REQUESTS = 8
 MISSING_SECONDS = 60.0
@@ -104,15 +108,15 @@ class Poller:
             done = [
                 (job_id, record)
                 for job_id, record in zip(due, together(self._service.job, due), strict=True)
-                if self._look(job_id, record)
+                if self._look(job_id, record) and record is not None
             ]
             if done:
                 return done
             now = clock.now()
             if now >= deadline:
                 raise JobTimeoutError(
-                    f"{len(self._watched)} job(s) were not done in time. They go on at the service: run again to "
-                    "fetch their results without paying twice, or raise the timeout."
+                    f"{len(self._watched)} job(s) were not done in time. They go on at the service: run "
+                    "again to fetch their results without paying twice, or raise the timeout."
                 )
             next_look = min(job.next_look for job in self._watched.values())
             clock.sleep(max(0.0, min(next_look, deadline) - now))
@@ -123,8 +127,8 @@ class Poller:
         if record is None:
             if now - job.last_seen > MISSING_SECONDS:
                 raise ServiceError(
-                    f"The service does not know job {job_id} any more, which it had accepted. Its results are "
-                    "lost if it was deleted there."
+                    f"The service does not know job {job_id} any more, which it had accepted. Its results "
+                    "are lost if it was deleted there."
                 )
         else:
             job.last_seen = now
@@ -140,8 +144,16 @@ class Poller:
         return False
 
 
-def together[Item, Result](function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    """Applies a function to many items, several at once."""
+def together(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Applies a function to many items, several at once.
+
+    Args:
+        function: the function, which may be called from several threads.
+        items: the items.
+
+    Returns:
+        Its results, in order.
+    """
     if len(items) < 2:
         return [function(item) for item in items]
     with ThreadPoolExecutor(min(PARALLEL_REQUESTS, len(items))) as pool:

@@ -136,6 +136,6 @@ def moments(
 
 def _not_a_result(problem: str) -> str:
     return (
-        f"The service's result of a circuit cannot be used: {problem}. Fetch it again later, or report it to the "
-        "service."
+        f"The service's result of a circuit cannot be used: {problem}. Fetch it again later, or report it "
+        "to the service."
     )

@@ -131,9 +131,11 @@ class Service:
         query: Mapping[str, Any] | None = None,
         outage: float | None = None,
     ) -> Any:
-        """Sends a request that may be repeated, until there is an answer or the outage has lasted too long."""
+        """Sends a request that may be repeated until there is an answer or the outage has been too long."""
         give_up = self.clock.now() + (self._outage if outage is None else outage)
-        for attempt in _from_one():
+        attempt = 0
+        while True:
+            attempt += 1
             answer, problem = self._attempt(lambda: self.client.exchange(method, path, query=query))
             if answer is not None and answer.status in OK:
                 return answer.value
@@ -145,12 +147,8 @@ class Service:
                 raise refusal(answer)
             delay = retry_delay(attempt, answer.retry_after if answer else None, self.clock.jitter())
             if self.clock.now() + delay > give_up:
-                raise problem or ServiceError(
-                    f"The service at {self.client.host} answers with errors (HTTP {answer.status if answer else 0}: "
-                    f"{answer.message if answer else ''}). Try again later; what runs there goes on."
-                )
+                raise problem or ServiceError(_outage(self.client.host, answer))
             self.clock.sleep(delay)
-        raise AssertionError  # the loop does not end
 
     @staticmethod
     def _attempt(send: Callable[[], Answer]) -> tuple[Answer | None, ServiceError | None]:
@@ -186,14 +184,12 @@ def refusal(answer: Answer) -> ServiceError:
         return AuthenticationError(
             f"The service does not take this API key. Check the environment variable {KEY_VARIABLES[1]}."
         )
+    told = f"HTTP {answer.status}: {answer.message}"
     return RefusedError(
-        f"The service refused the request (HTTP {answer.status}: {answer.message}). Change what is asked of it.",
-        answer.status,
+        f"The service refused the request ({told}). Change what is asked of it.", answer.status
     )
 
 
-def _from_one() -> Iterator[int]:
-    attempt = 0
-    while True:
-        attempt += 1
-        yield attempt
+def _outage(host: str, answer: Answer | None) -> str:
+    told = "" if answer is None else f" (HTTP {answer.status}: {answer.message})"
+    return f"The service at {host} answers with errors{told}. Try again later; what runs there goes on."

@@ -1,4 +1,4 @@
-"""Sending a job so that it is never paid twice: written down before it is sent, looked for before it is repeated."""
+"""Sending a job once: written down before it is sent, looked for before it is sent again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from hw.backoff import poll_delay, retry_delay
 from hw.client import Answer, NoAnswerError, NotSentError
-from hw.errors import ServiceError, UnknownSubmissionError
+from hw.errors import UnknownSubmissionError
 from hw.journal import Entry, Journal
 from hw.payload import ATTEMPT, FINGERPRINT, Work
 from hw.policy import Policy
@@ -99,25 +99,23 @@ def _send(service: Service, journal: Journal, work: Work, attempt: int, policy: 
     while True:
         repeated += 1
         answer: Answer | None = None
-        problem: ServiceError | None = None
         try:
             answer = service.submit(body)
         except NotSentError as error:
-            problem, give_up = error, began + UNREACHABLE_SECONDS
+            problem, patience = error, UNREACHABLE_SECONDS
         except NoAnswerError:
             return None
-        if answer is not None:
+        else:
             if answer.status in OK:
                 job_id = answer.value.get("id") if isinstance(answer.value, dict) else None
                 return job_id if isinstance(job_id, str) else None
             if answer.status != 429 and is_passing(answer.status):
                 return None
             # Too many requests: the service says that it has not taken this one.
-            problem, give_up = refusal(answer), began + policy.timeout if answer.status == 429 else began
+            problem, patience = refusal(answer), policy.timeout if answer.status == 429 else 0.0
         delay = retry_delay(repeated, answer.retry_after if answer else None, clock.jitter())
-        if clock.now() + delay > give_up:
+        if clock.now() + delay > began + patience:
             journal.withdraw(work.fingerprint)
-            assert problem is not None
             raise problem
         clock.sleep(delay)
 
@@ -197,8 +195,8 @@ def _attempt(record: Record) -> int:
 
 def _unknown(work: Work, policy: Policy) -> UnknownSubmissionError:
     return UnknownSubmissionError(
-        f"A job of {len(work.circuits):,} circuits was about to be sent when the connection or the process broke, "
-        f"and it has not shown up in the service's list for {policy.lookup_seconds:g} s. Look for a job with "
-        f"{FINGERPRINT} {work.fingerprint[:12]}... at the service, then try again; or set `on_unknown` to "
+        f"A job of {len(work.circuits):,} circuits was about to be sent when the connection or the process "
+        f"broke, and the service's list has not shown it for {policy.lookup_seconds:g} s. Look there for a "
+        f"job with {FINGERPRINT} {work.fingerprint[:12]}..., then try again; or set `on_unknown` to "
         '"resubmit", at the risk that both run.'
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from hw.errors import ServiceError
 from hw.limits import SIMULATOR_QUBITS
-from hw.service import Record
 from qjax.checks import shown
 from qjax.errors import ArgumentError
 
@@ -35,7 +35,7 @@ def check_target(target: str) -> None:
         )
 
 
-def num_qubits(target: str, backends: Sequence[Record]) -> int | None:
+def num_qubits(target: str, backends: Sequence[Mapping[str, Any]]) -> int | None:
     """How many qubits a target has.
 
     Args:
@@ -59,9 +59,8 @@ def num_qubits(target: str, backends: Sequence[Record]) -> int | None:
     if target not in named:
         if target == SIMULATOR or not named:
             return SIMULATOR_QUBITS if target == SIMULATOR else None
-        raise ServiceError(
-            f"The service has no target `{target}`. It has {', '.join(f'`{name}`' for name in sorted(named))}."
-        )
+        known = ", ".join(f"`{name}`" for name in sorted(named))
+        raise ServiceError(f"The service has no target `{target}`. It has {known}.")
     if named[target].get("status") == "retired":
         raise ServiceError(f"The service has retired `{target}`. Choose another target.")
     qubits = named[target].get("qubits")

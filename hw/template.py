@@ -9,13 +9,11 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from hw.lowering import Primitive, lower
+from hw.lowering import lower
+from hw.primitives import Primitive
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
 from qjax.observables import MeasurementGroup
-
-MEASUREMENT_KEY = "m"
-"""The key under which all qubits are measured, for clients that have keys."""
 
 Texts = list[str]
 _BASIS_CHANGE = {"X": ("h",), "Y": ("si", "h"), "Z": ()}
@@ -127,7 +125,7 @@ def circuit_texts(prefixes: Sequence[str], suffix: Sequence[Primitive]) -> Texts
         JSON objects, one for each prefix.
     """
     end = ",".join(_gate_text(gate) for gate in suffix)
-    # The service takes no circuit without gates; Z changes nothing in the state that all circuits begin with.
+    # The service takes no circuit without gates; Z changes nothing in the state that circuits begin with.
     empty = _gate_text(Primitive("z", (0,)))
     return [
         f'{{"circuit":[{",".join(part for part in (prefix, end) if part) or empty}]}}' for prefix in prefixes

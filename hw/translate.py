@@ -8,59 +8,18 @@ import cirq
 import numpy as np
 from jax.typing import ArrayLike
 
-from hw.lowering import Primitive
-from hw.template import MEASUREMENT_KEY, basis_change, translate
+from hw.cirq_gates import cirq_operation
+from hw.payload import MEASUREMENT_KEY
+from hw.primitives import Primitive
+from hw.template import basis_change, translate
 from qjax.circuit import Circuit
 from qjax.observables import MeasurementGroup
-
-_CONSTANT: dict[str, cirq.Gate] = {
-    "h": cirq.H,
-    "x": cirq.X,
-    "y": cirq.Y,
-    "z": cirq.Z,
-    "s": cirq.S,
-    "si": cirq.ZPowGate(exponent=-0.5),
-    "t": cirq.T,
-    "ti": cirq.ZPowGate(exponent=-0.25),
-    "v": cirq.XPowGate(exponent=0.5),
-    "vi": cirq.XPowGate(exponent=-0.5),
-    "cnot": cirq.CNOT,
-    "swap": cirq.SWAP,
-}
-_POWERS = {
-    "rx": cirq.XPowGate,
-    "ry": cirq.YPowGate,
-    "rz": cirq.ZPowGate,
-    "xx": cirq.XXPowGate,
-    "yy": cirq.YYPowGate,
-    "zz": cirq.ZZPowGate,
-}
-
-
-def cirq_operation(gate: Primitive, angle: float) -> cirq.Operation:
-    """One gate of the service as Cirq's operation.
-
-    Args:
-        gate: the gate.
-        angle: its angle in radians; of no account for gates without one.
-
-    Returns:
-        An operation on `LineQubit`s that cirq-ionq's serializer accepts.
-
-    Example:
-        >>> cirq_operation(Primitive("cnot", (0, 1)), 0.0)
-        cirq.CNOT(cirq.LineQubit(0), cirq.LineQubit(1))
-    """
-    qubits = [cirq.LineQubit(qubit) for qubit in gate.qubits]
-    if gate.gate in _CONSTANT:
-        return _CONSTANT[gate.gate](*qubits)
-    return _POWERS[gate.gate](exponent=angle / np.pi)(*qubits)
 
 
 def to_cirq(
     circuit: Circuit,
-    params: ArrayLike = (),
-    features: ArrayLike = (),
+    params: ArrayLike | Sequence[float] = (),
+    features: ArrayLike | Sequence[float] = (),
     group: MeasurementGroup | None = None,
     *,
     measure: bool = False,
@@ -88,7 +47,9 @@ def to_cirq(
         1: ───H───────X───H───
     """
     template = translate(circuit)
-    angles = template.angles(np.reshape(params, (1, -1)), np.reshape(features, (1, -1)))[0, 0]
+    angles = template.angles(
+        np.reshape(np.asarray(params), (1, -1)), np.reshape(np.asarray(features), (1, -1))
+    )[0, 0]
     return build(template.num_qubits, template.gates, angles, group, measure=measure)
 
 

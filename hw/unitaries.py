@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import cirq
 import numpy as np
 
+from hw.cirq_gates import cirq_operation
 from hw.errors import ServiceError
-from hw.lowering import Primitive
+from hw.primitives import Primitive
 from qjax.angle import Angle
 from qjax.op import Matrix
 
@@ -55,7 +56,7 @@ def _gates(unitary: np.ndarray, qubits: tuple[int, ...]) -> Iterator[Primitive]:
     elif len(qubits) == 2:
         yield from _two_qubits(unitary, qubits)
     else:
-        line = [cirq.LineQubit(qubit) for qubit in qubits]
+        line: list[cirq.Qid] = [cirq.LineQubit(qubit) for qubit in qubits]
         for op in cirq.quantum_shannon_decomposition(line, unitary):
             on = tuple(line.index(qubit) for qubit in op.qubits)
             if op.gate == cirq.CNOT:
@@ -88,8 +89,6 @@ def _rotation(gate: str, qubits: tuple[int, ...], angle: float) -> Iterator[Prim
 
 
 def _distance(unitary: np.ndarray, gates: tuple[Primitive, ...], num_qubits: int) -> float:
-    from hw.translate import cirq_operation
-
     line = cirq.LineQubit.range(num_qubits)
     built = cirq.Circuit(
         cirq_operation(gate, 0.0 if gate.angle is None else gate.angle.offset) for gate in gates

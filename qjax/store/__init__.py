@@ -8,6 +8,7 @@ that `RunStore.append` had returned from.
 from __future__ import annotations
 
 from qjax.store.environment import describe_environment
+from qjax.store.journal import JournalEntry, RunJournal
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, RunStatus, Split, StepMetrics
 from qjax.store.serialization import from_bytes, to_bytes
 from qjax.store.store import RunStore
@@ -15,6 +16,8 @@ from qjax.store.store import RunStore
 __all__ = [
     "Checkpoint",
     "Evaluation",
+    "JournalEntry",
+    "RunJournal",
     "RunRecord",
     "RunStatus",
     "RunStore",

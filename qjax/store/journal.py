@@ -1,8 +1,4 @@
-"""What was asked of a service, written before it is asked: the journal that outlives the process.
-
-It lies beside the runs in a file of its own, so that a job that is about to be sent never waits for a chunk of
-steps that is being written.
-"""
+"""What a run asked of a paid service, kept in the run store: written before it is asked."""
 
 from __future__ import annotations
 
@@ -12,98 +8,82 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Literal, NamedTuple
 
 from qjax.errors import StoreError
+from qjax.store.database import FILE_NAME, connect, transaction
+from qjax.store.sealed import read_rows, write_rows
 
-JOURNAL_FILE = "jobs.sqlite"
 BUSY_SECONDS = 10.0
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS work (
-  scope TEXT NOT NULL,
-  fingerprint TEXT NOT NULL,
-  state TEXT NOT NULL CHECK (state IN ('intended', 'accepted', 'completed', 'canceled', 'failed')),
-  job_id TEXT,
-  attempt INTEGER NOT NULL,
-  intended_at REAL NOT NULL,
-  target TEXT NOT NULL,
-  circuits INTEGER NOT NULL,
-  shots INTEGER,
-  PRIMARY KEY (scope, fingerprint)
-) WITHOUT ROWID
-"""
-_VERSION = 1
 
-
-class Work(NamedTuple):
-    """A piece of work that a service was asked for.
+class JournalEntry(NamedTuple):
+    """One piece of work: a job that was, or was about to be, sent.
 
     Attributes:
-        fingerprint: what identifies it; the job carries it.
-        state: "intended" before an answer is known, "accepted" once the service has it, then how it ended.
-        job_id: the job that does it, once known.
+        run: whose work it is.
+        fingerprint: what identifies the work; the job carries it.
+        state: "intended" before an answer is known, "accepted" once the service has it, then how it ended:
+            "completed", "canceled" or "failed".
+        job_id: the service's name for the job, once known.
         attempt: how often it was meant to be sent, from 1.
-        intended_at: when the last of these was written, in seconds since 1970.
-        target: where it is to run.
+        target: where it runs.
         circuits: how many circuits it has.
         shots: how many shots each is measured with; None for exact results.
+        intended_at: when it was last meant to be sent, in seconds since 1970.
     """
 
+    run: str
     fingerprint: str
     state: str
     job_id: str | None
     attempt: int
-    intended_at: float
     target: str
     circuits: int
     shots: int | None
+    intended_at: float
 
 
-class JobJournal:
-    """The journal of one run, in the folder of the run store. Methods may be called from any thread.
+class RunJournal:
+    """The journal of one run. Every method is one transaction, kept through a killed process or power cut.
 
-    What a method has written survives a killed process and a power cut.
+    Any thread may use it; they take turns.
 
     Args:
-        directory: folder of the store.
-        scope: whose work it keeps: the id of the run.
+        directory: folder of the run store.
+        run_id: the run; work of different runs is different work.
 
     Raises:
-        StoreError: if the file cannot be opened.
+        StoreError: the run store cannot be opened.
 
     Example:
         >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder, JobJournal(folder, "run") as journal:
-        ...     attempt = journal.intend("c0ffee", target="simulator", circuits=2, shots=None).attempt
-        ...     journal.accept("c0ffee", "job-1")
-        ...     attempt, journal.find("c0ffee").job_id
-        (1, 'job-1')
+        >>> from qjax.store import RunStore
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with RunStore.open(folder) as store:
+        ...         run_id = store.create_run({}, {}, "c0ffee", {}, name="iris")
+        ...     with RunJournal(folder, run_id) as journal:
+        ...         _ = journal.intend("abc", target="simulator", circuits=20, shots=1000)
+        ...         journal.accept("abc", "job-1")
+        ...         entry = journal.find("abc")
+        >>> entry.state, entry.job_id, entry.attempt
+        ('accepted', 'job-1', 1)
     """
 
-    def __init__(self, directory: str | Path, scope: str):
-        self._path = Path(directory).absolute() / JOURNAL_FILE
-        self._scope = scope
+    def __init__(self, directory: str | Path, run_id: str):
+        self._path = Path(directory).absolute() / FILE_NAME
+        self._run = run_id
         self._lock = threading.Lock()
-        with self._explained():
-            self._connection = sqlite3.connect(
-                self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > _VERSION:
-                raise StoreError(f"{self._path} was written by a newer version of this program. Update it.")
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_SCHEMA)
-            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+        self._connection = connect(
+            self._path.parent, create=False, busy_seconds=BUSY_SECONDS, any_thread=True
+        )
 
     @property
     def scope(self) -> str:
-        """Whose work it keeps."""
-        return self._scope
+        """Whose work it keeps: the run's id."""
+        return self._run
 
-    def find(self, fingerprint: str) -> Work | None:
+    def find(self, fingerprint: str) -> JournalEntry | None:
         """Looks a piece of work up.
 
         Args:
@@ -111,14 +91,29 @@ class JobJournal:
 
         Returns:
             Its entry, or None if it was never meant to be sent.
+
+        Raises:
+            StoreError: the journal cannot be read, or the entry is damaged.
         """
-        return next(iter(self._read("AND fingerprint = ?", fingerprint)), None)
+        with self._transaction("read") as connection:
+            return self._read(connection, fingerprint)
 
-    def all(self) -> list[Work]:
-        """All work of this run, in the order in which it was last meant to be sent."""
-        return self._read("ORDER BY intended_at")
+    def entries(self) -> tuple[JournalEntry, ...]:
+        """All work of the run, in the order in which it was last meant to be sent.
 
-    def intend(self, fingerprint: str, *, target: str, circuits: int, shots: int | None) -> Work:
+        Returns:
+            The entries.
+
+        Raises:
+            StoreError: the journal cannot be read, or an entry is damaged.
+        """
+        with self._transaction("read") as connection:
+            rows = read_rows(
+                connection, self._path, "journal", "WHERE run = ? ORDER BY intended_at, rowid", self._run
+            )
+        return tuple(JournalEntry(*row) for row in rows)
+
+    def intend(self, fingerprint: str, *, target: str, circuits: int, shots: int | None) -> JournalEntry:
         """Writes that work is about to be sent; a further attempt where it was written before.
 
         Args:
@@ -129,16 +124,18 @@ class JobJournal:
 
         Returns:
             The entry.
+
+        Raises:
+            StoreError: it cannot be written; then it must not be sent.
         """
-        self._write(
-            """INSERT INTO work VALUES (?, ?, 'intended', NULL, 1, ?, ?, ?, ?)
-            ON CONFLICT DO UPDATE SET state = 'intended', job_id = NULL, attempt = attempt + 1,
-            intended_at = excluded.intended_at""",
-            (self._scope, fingerprint, time.time(), target, circuits, shots),
-        )
-        found = self.find(fingerprint)
-        assert found is not None  # it was just written
-        return found
+        with self._transaction("write") as connection:
+            before = self._read(connection, fingerprint)
+            attempt = 1 if before is None else before.attempt + 1
+            entry = JournalEntry(
+                *(self._run, fingerprint, "intended", None, attempt, target, circuits, shots, time.time())
+            )
+            write_rows(connection, "journal", [entry], replace=True)
+        return entry
 
     def accept(self, fingerprint: str, job_id: str) -> None:
         """Writes that the service has work that was intended.
@@ -146,21 +143,31 @@ class JobJournal:
         Args:
             fingerprint: what identifies it.
             job_id: the service's name for it.
+
+        Raises:
+            StoreError: it cannot be written.
         """
-        self._change("state = 'accepted', job_id = ?", fingerprint, job_id)
+        self._change(fingerprint, state="accepted", job_id=job_id)
 
     def withdraw(self, fingerprint: str) -> None:
         """Takes the last attempt back: the service refused it, or it was not sent.
 
-        What happened to an attempt before it stays open.
-
         Args:
             fingerprint: what identifies it.
+
+        Raises:
+            StoreError: it cannot be written.
         """
-        self._change("state = 'intended', job_id = NULL, attempt = attempt - 1", fingerprint)
-        self._write(
-            "DELETE FROM work WHERE scope = ? AND fingerprint = ? AND attempt = 0", (self._scope, fingerprint)
-        )
+        with self._transaction("write") as connection:
+            entry = self._own(connection, fingerprint)
+            if entry.attempt > 1:
+                # What became of the attempt before stays open.
+                before = entry._replace(attempt=entry.attempt - 1, state="intended", job_id=None)
+                write_rows(connection, "journal", [before], replace=True)
+            else:
+                connection.execute(
+                    "DELETE FROM journal WHERE run = ? AND fingerprint = ?", (self._run, fingerprint)
+                )
 
     def finish(self, fingerprint: str, state: Literal["completed", "canceled", "failed"]) -> None:
         """Writes how work ended.
@@ -168,49 +175,42 @@ class JobJournal:
         Args:
             fingerprint: what identifies it.
             state: how it ended.
+
+        Raises:
+            StoreError: it cannot be written.
         """
-        self._change("state = ?", fingerprint, state)
+        self._change(fingerprint, state=state)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the journal."""
         with self._lock:
             self._connection.close()
 
-    def __enter__(self) -> JobJournal:
+    def __enter__(self) -> RunJournal:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _read(self, condition: str, *values: str) -> list[Work]:
-        columns = ", ".join(Work._fields)
-        with self._lock, self._explained():
-            rows = self._connection.execute(
-                f"SELECT {columns} FROM work WHERE scope = ? {condition}", (self._scope, *values)
-            )
-            return [Work(*row) for row in rows]
-
-    def _change(self, assignments: str, fingerprint: str, *values: str) -> None:
-        self._write(
-            f"UPDATE work SET {assignments} WHERE scope = ? AND fingerprint = ?",
-            (*values, self._scope, fingerprint),
-        )
-
-    def _write(self, statement: str, values: tuple) -> None:
-        # Each statement is a transaction of its own, on the disk when `execute` returns.
-        with self._lock, self._explained():
-            self._connection.execute(statement, values)
-
     @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
+    def _transaction(self, mode: Literal["read", "write"]) -> Iterator[sqlite3.Connection]:
+        with self._lock, transaction(self._connection, self._path, mode) as connection:
+            yield connection
+
+    def _read(self, connection: sqlite3.Connection, fingerprint: str) -> JournalEntry | None:
+        where = "WHERE run = ? AND fingerprint = ?"
+        rows = read_rows(connection, self._path, "journal", where, self._run, fingerprint)
+        return JournalEntry(*rows[0]) if rows else None
+
+    def _own(self, connection: sqlite3.Connection, fingerprint: str) -> JournalEntry:
+        entry = self._read(connection, fingerprint)
+        if entry is None:
             raise StoreError(
-                f"The journal of jobs {self._path} cannot be used ({error}). Check the folder and its disk."
-            ) from None
+                f"The journal of run {self._run} has no entry {fingerprint[:12]}... Restore {self._path}."
+            )
+        return entry
+
+    def _change(self, fingerprint: str, **changes: str) -> None:
+        with self._transaction("write") as connection:
+            changed = self._own(connection, fingerprint)._replace(**changes)
+            write_rows(connection, "journal", [changed], replace=True)

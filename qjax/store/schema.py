@@ -66,8 +66,25 @@ _VERSION_1 = (
 )""",
 )
 
+# What a run asked of a paid service: written before it is asked.
+_VERSION_2_JOURNAL = (
+    """CREATE TABLE journal (
+  run TEXT NOT NULL REFERENCES runs (id),
+  fingerprint TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intended', 'accepted', 'completed', 'canceled', 'failed')),
+  job_id TEXT,
+  attempt INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  circuits INTEGER NOT NULL,
+  shots INTEGER,
+  intended_at REAL NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, fingerprint)
+)""",
+)
+
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2_JOURNAL)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
@@ -82,7 +99,7 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
         >>> connection = sqlite3.connect(":memory:")
         >>> migrate(connection, 0)
         >>> sorted(name for _, name, _ in tables(connection) if not name.startswith("sqlite_"))
-        ['checkpoints', 'evaluations', 'metrics', 'progress', 'runs']
+        ['checkpoints', 'evaluations', 'journal', 'metrics', 'progress', 'runs']
     """
     for statements in MIGRATIONS[version:]:
         for statement in statements:
