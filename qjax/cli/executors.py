@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from qjax.errors import ArgumentError, MissingExtraError
 from qjax.executor import Executor
-from qjax.store.journal import JobJournal
+from qjax.store.journal import RunJournal
 from qjax.train import TrainingConfig
 from qjax.train.config import SERVICES
 from qjax.train.prepare import make_executor
@@ -89,7 +89,7 @@ def _ionq(config: TrainingConfig) -> IonQ:
 
 @contextmanager
 def connected(
-    config: TrainingConfig, num_qubits: int, directory: Path, keep: Callable[[JobJournal], Journal] | None = None
+    config: TrainingConfig, num_qubits: int, directory: Path, keep: Callable[[RunJournal], Journal] | None = None
 ) -> Iterator[Callable[[str], Executor] | None]:
     """Reaches the service of a configuration, and starts the one of this machine for as long as the block runs.
 
@@ -118,7 +118,7 @@ def connected(
         executor.check(num_qubits)
 
         def for_run(run: str) -> Executor:
-            journal = stack.enter_context(JobJournal(directory, run))
+            journal = stack.enter_context(RunJournal(directory, run))
             bound = replace(executor, journal=journal if keep is None else keep(journal))
             stack.callback(bound.close)
             return bound
