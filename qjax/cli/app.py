@@ -20,6 +20,13 @@ app.add_typer(runs_app, name="runs")
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
+Config = Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")]
+Preset = Annotated[
+    str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
+]
 Executor = Annotated[
     str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
 ]
@@ -28,14 +35,14 @@ _RUNS = Path("runs")
 
 @app.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
-    ] = None,
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
     executor: Executor = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="SUM", help="Stop before the run costs more, in the service's unit."),
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
     ] = None,
@@ -54,11 +61,32 @@ def train(
         preset_name=preset,
         assignments=assignments or [],
         executor=executor,
+        budget=budget,
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,
         json_output=json_output,
         runs_directory=runs_directory,
+    )
+
+
+@app.command()
+def plan(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    json_output: Json = False,
+) -> None:
+    """Show circuits, jobs, cost and time on hardware of every gradient method; nothing is sent."""
+    from qjax.cli.plan import show_plan
+
+    show_plan(
+        config=config,
+        preset_name=preset,
+        assignments=assignments or [],
+        executor=executor,
+        json_output=json_output,
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qjax.cli.budget import BudgetedJournal, require_price
 from qjax.errors import ArgumentError, MissingExtraError
 from qjax.executor import Executor
 from qjax.store.journal import RunJournal
 from qjax.train import TrainingConfig
 from qjax.train.config import SERVICES
-from qjax.train.prepare import make_executor
+from qjax.train.prepare import Prepared, make_executor
 
 if TYPE_CHECKING:
     from hw import IonQ
@@ -55,6 +56,13 @@ def described(config: TrainingConfig) -> Executor:
         ArgumentError: if a key does not fit the executor.
         MissingExtraError: if the packages for it are not installed.
     """
+    if config.backend != "simulator" and config.shots_per_circuit is None:
+        raise ArgumentError(
+            "shots_per_circuit",
+            "be set where a machine runs the circuits",
+            f"it is not, and the backend is {config.backend}",
+            "Set it, for example to 1000.",
+        )
     if config.executor not in SERVICES:
         for key in ("backend", "debiasing"):
             if getattr(config, key) != getattr(TrainingConfig, key):
@@ -88,38 +96,63 @@ def _ionq(config: TrainingConfig) -> IonQ:
 
 
 @contextmanager
-def connected(
-    config: TrainingConfig, num_qubits: int, directory: Path, keep: Callable[[RunJournal], Journal] | None = None
-) -> Iterator[Callable[[str], Executor] | None]:
-    """Reaches the service of a configuration, and starts the one of this machine for as long as the block runs.
+def reached(config: TrainingConfig, directory: Path) -> Iterator[IonQ]:
+    """Reaches the service of a configuration; the one of this machine runs for as long as the block.
 
     Args:
-        config: the configuration.
-        num_qubits: qubits of its circuits.
-        directory: folder of the run store, where the journal lies and the local server keeps its jobs.
-        keep: what is to stand between the executor and the journal, if anything.
+        config: the configuration, whose executor is a service.
+        directory: folder where the local server keeps its jobs.
 
     Yields:
-        What makes the executor of a run from the run's id; None where no service is needed.
+        The executor, with a key that the service takes.
 
     Raises:
         QjaxError: if the service cannot be reached, does not take the key, or has no such target.
     """
-    if config.executor not in SERVICES:
-        yield None
-        return
+    executor = _ionq(config)
     with ExitStack() as stack:
-        executor = _ionq(config)
         if config.executor == "ionq-local":
             with extra("hw"):
                 from hw.server import LocalServer, ServerConfig
             server = stack.enter_context(LocalServer(ServerConfig(directory.absolute() / LOCAL_DATABASE)))
             executor = replace(executor, remote_host=server.url, api_key=server.api_key)
-        executor.check(num_qubits)
+        stack.callback(executor.close)
+        executor.check(config.num_qubits)
+        yield executor
+
+
+@contextmanager
+def connected(
+    prepared: Prepared, directory: Path, budget: float | None = None
+) -> Iterator[Callable[[str], Executor] | None]:
+    """Reaches the service of a run, for as long as the block runs.
+
+    Args:
+        prepared: the run.
+        directory: folder of the run store, where the journal lies and the local server keeps its jobs.
+        budget: what the run may cost, in the service's unit; None for no bound.
+
+    Yields:
+        What makes the run's executor from its id; None where no service is needed.
+
+    Raises:
+        QjaxError: if the service cannot be reached, does not take the key, or has no such target, or names no
+            price to keep the budget by.
+    """
+    if prepared.config.executor not in SERVICES:
+        yield None
+        return
+    with reached(prepared.config, directory) as executor, ExitStack() as stack:
+        price = None
+        if budget is not None:
+            model = prepared.model
+            price = require_price(executor.price(model.circuit, model.observables))
 
         def for_run(run: str) -> Executor:
-            journal = stack.enter_context(RunJournal(directory, run))
-            bound = replace(executor, journal=journal if keep is None else keep(journal))
+            journal: Journal = stack.enter_context(RunJournal(directory, run))
+            if budget is not None and price is not None:
+                journal = BudgetedJournal(journal, budget, price)
+            bound = replace(executor, journal=journal)
             stack.callback(bound.close)
             return bound
 

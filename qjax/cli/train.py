@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from qjax.cli.budget import check_budget
 from qjax.cli.clock import seconds_since_start
 from qjax.cli.configuration import read_config, resumed_config
 from qjax.cli.executors import connected, described
@@ -30,6 +31,7 @@ def run_training(
     preset_name: str | None,
     assignments: list[str],
     executor: str | None,
+    budget: float | None,
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
@@ -43,6 +45,7 @@ def run_training(
         preset_name: preset, or None.
         assignments: texts of `--set`.
         executor: the configuration's `executor`, or None.
+        budget: what the run may cost, or None.
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
@@ -71,12 +74,14 @@ def run_training(
         record = _recorded(runs_directory, resume)
         training = resumed_config(record.config, assignments)
         name, resume = record.name, record.id
+    if budget is not None:
+        check_budget(budget, training.executor)
     apply_settings(training)
     prepared = prepare(training, described(training))
     # Opened no sooner, so that a misspelt word leaves no empty store behind.
     with (
         RunStore.open(runs_directory) as store,
-        connected(training, training.num_qubits, runs_directory) as executor_for,
+        connected(prepared, runs_directory, budget) as executor_for,
     ):
         if not json_output:
             _print_header(console, prepared)

@@ -54,7 +54,7 @@ def run_outside_loop(
     if position >= num_steps:
         return LoopTimes(0.0, 0.0)
     started = time.perf_counter()
-    pipeline = Pipeline(step, state, lambda index: _batch(loader, index), num_steps)
+    pipeline = Pipeline(step, state, lambda index: batch_at(loader, index), num_steps)
     sent = time.perf_counter()
     chunk = _OpenChunk(position, loader.steps_per_epoch, observers)
     try:
@@ -89,7 +89,8 @@ def run_outside_loop(
     return LoopTimes(sent - started, time.perf_counter() - sent)
 
 
-def _batch(loader: BatchLoader, step: int) -> Batch:
+def batch_at(loader: BatchLoader, step: int) -> Batch:
+    """The batch of a step."""
     chunk = loader.chunk(step, 1)
     return Batch(*(jnp.asarray(array[0]) for array in (chunk.features, chunk.targets, chunk.weights)))
 
