@@ -43,6 +43,14 @@ def train(
         float | None,
         typer.Option(metavar="SUM", help="Stop before the run costs more, in the service's unit."),
     ] = None,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Send a job again that the service does not show after a broken connection; by default the "
+            "run stops and says so.",
+        ),
+    ] = False,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
     ] = None,
@@ -62,6 +70,7 @@ def train(
         assignments=assignments or [],
         executor=executor,
         budget=budget,
+        resubmit=resubmit,
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,

@@ -64,10 +64,11 @@ class BudgetedJournal:
             spent, next_cost = self.spent, self._price.cost * circuits
             # A sum of many small prices may miss the budget by its rounding.
             if spent + next_cost > self._budget * (1 + 1e-9):
-                left, unit = max(0.0, self._budget - spent), self._price.unit
+                left = f"{max(0.0, self._budget - spent):.6g}"
+                unit = self._price.unit
                 raise BudgetError(
                     f"The next job, of {circuits:,} circuit(s), costs {next_cost:.6g} {unit}, and of the "
-                    f"budget of {self._budget:g} {unit} {left:.6g} are left, so the run stopped, checkpointed. "
+                    f"budget of {self._budget:g} {unit} {left} are left, so the run stopped, checkpointed. "
                     "Go on with `qjax train --resume latest --budget SUM` and a larger sum."
                 )
             return self._journal.intend(fingerprint, target=target, circuits=circuits, shots=shots)

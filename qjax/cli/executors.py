@@ -115,7 +115,14 @@ def reached(config: TrainingConfig, directory: Path) -> Iterator[IonQ]:
             with extra("hw"):
                 from hw.server import LocalServer, ServerConfig
             server = stack.enter_context(LocalServer(ServerConfig(directory.absolute() / LOCAL_DATABASE)))
-            executor = replace(executor, remote_host=server.url, api_key=server.api_key)
+            # It shows at once whatever it has, so what it does not show was never sent.
+            executor = replace(
+                executor,
+                remote_host=server.url,
+                api_key=server.api_key,
+                on_unknown="resubmit",
+                lookup_seconds=0.0,
+            )
         stack.callback(executor.close)
         executor.check(config.num_qubits)
         yield executor
@@ -123,7 +130,7 @@ def reached(config: TrainingConfig, directory: Path) -> Iterator[IonQ]:
 
 @contextmanager
 def connected(
-    prepared: Prepared, directory: Path, budget: float | None = None
+    prepared: Prepared, directory: Path, budget: float | None = None, resubmit: bool = False
 ) -> Iterator[Callable[[str], Executor] | None]:
     """Reaches the service of a run, for as long as the block runs.
 
@@ -131,6 +138,7 @@ def connected(
         prepared: the run.
         directory: folder of the run store, where the journal lies and the local server keeps its jobs.
         budget: what the run may cost, in the service's unit; None for no bound.
+        resubmit: whether a job is sent again of which it cannot be found out whether the service has it.
 
     Yields:
         What makes the run's executor from its id; None where no service is needed.
@@ -153,6 +161,8 @@ def connected(
             if budget is not None and price is not None:
                 journal = BudgetedJournal(journal, budget, price)
             bound = replace(executor, journal=journal)
+            if resubmit:
+                bound = replace(bound, on_unknown="resubmit")
             stack.callback(bound.close)
             return bound
 

@@ -170,7 +170,7 @@ def _somewhere(config: TrainingConfig) -> Iterator[IonQ]:
 
 
 def _seconds(plan: Plan, steps: int, price: Price, depth: int) -> float:
-    """How long so many calls take, one after another, or with the jobs of `depth` more in the queue meanwhile."""
+    """How long so many steps take, where the jobs of `depth` more wait in the queue meanwhile."""
     if not steps:
         return 0.0
     running, waiting = plan.circuits * price.seconds / steps, plan.jobs * price.queue_seconds / steps
@@ -215,8 +215,8 @@ def _print(
     report = _report(prepared, rows, evaluation, price, reason)
     shots = "exact" if report["shots_per_circuit"] is None else f"{report['shots_per_circuit']} shots"
     console.print(
-        f"{report['executor']}, {report['backend']}: {report['steps']} steps, {report['qubits']} qubits, {shots} a "
-        "circuit. Nothing was sent.",
+        f"{report['executor']}, {report['backend']}: {report['steps']} steps, {report['qubits']} qubits, "
+        f"{shots} a circuit. Nothing was sent.",
         soft_wrap=True,
         highlight=False,
     )
@@ -231,7 +231,8 @@ def _print(
     console.print(table)
     if price is not None:
         console.print(
-            f"Costs and times are the service's estimate for the largest circuit, times their number. {price.note}",
+            "Costs and times are the service's estimate for the largest circuit, times their number. "
+            f"{price.note}",
             soft_wrap=True,
         )
     else:

@@ -32,6 +32,7 @@ def run_training(
     assignments: list[str],
     executor: str | None,
     budget: float | None,
+    resubmit: bool,
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
@@ -46,6 +47,7 @@ def run_training(
         assignments: texts of `--set`.
         executor: the configuration's `executor`, or None.
         budget: what the run may cost, or None.
+        resubmit: whether a job is sent again of which it cannot be found out whether the service has it.
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
@@ -78,10 +80,10 @@ def run_training(
         check_budget(budget, training.executor)
     apply_settings(training)
     prepared = prepare(training, described(training))
-    # Opened no sooner, so that a misspelt word leaves no empty store behind.
+    # The store is opened no sooner, so that a misspelt word or a wrong key leaves no empty one behind.
     with (
+        connected(prepared, runs_directory, budget, resubmit) as executor_for,
         RunStore.open(runs_directory) as store,
-        connected(prepared, runs_directory, budget) as executor_for,
     ):
         if not json_output:
             _print_header(console, prepared)
