@@ -17,7 +17,7 @@ from qjax.checks import integer, shown
 from qjax.circuit import Circuit
 from qjax.engine import native, xla
 from qjax.engine import shots as sampling
-from qjax.engine.chunks import map_circuits, states_per_chunk
+from qjax.engine.chunks import check_fits, map_circuits, states_per_chunk
 from qjax.engine.density import MAX_QUBITS as MAX_DENSITY_QUBITS
 from qjax.engine.noisy import NoisyEngine
 from qjax.engine.program import lower
@@ -41,20 +41,20 @@ class Simulator:
     and shape. Memory is bounded: large batches are simulated in chunks.
 
     Args:
-        engine: what computes exact expectation values and their gradients. "xla", which is what "auto" takes,
-            is plain JAX, for every device; "native" is a compiled kernel for CPUs, on request while it is
-            young. Shots, samples and state vectors are plain JAX's.
+        engine: what simulates circuits. "native" is a compiled kernel for CPUs; "xla" is plain JAX, for every
+            device; "auto" is the kernel where a program is compiled for a CPU and the kernel was built, and
+            plain JAX elsewhere. Shots are drawn by the same code from what either gives.
         shots: None for exact results; else how often every circuit is measured, or a tuple with one number
             for each parameter set.
         dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
-        noise: a `NoiseModel`, or the name of one of IonQ's: "aria-1", "aria-2", "forte-1"; None or "ideal" for
-            none. Noisy circuits run in plain JAX.
-        noise_method: "density" computes density matrices, for circuits of up to 10 qubits: means are exact and
-            have derivatives. "trajectories" draws a branch of every channel at random, for circuits of any
-            size: every shot is measured on a trajectory of its own, and without shots a mean is the average
+        noise: a `NoiseModel`, or the name of one of IonQ's: "aria-1", "aria-2", "forte-1"; None or "ideal"
+            for none. Noisy circuits run in plain JAX.
+        noise_method: "density" computes density matrices, for circuits of up to 10 qubits: means are exact
+            and have derivatives. "trajectories" draws a branch of every channel at random, for circuits of
+            any size: every shot is measured on a trajectory of its own, and without shots a mean is the average
             over trajectories, which needs a key and has a variance.
-        num_trajectories: trajectories of each circuit (and with shots of each measurement basis); None for one
-            for each shot, or 100 without shots. Shots are spread evenly over fewer, which is faster; then
+        num_trajectories: trajectories of each circuit (and with shots of each measurement basis); None for
+            one for each shot, or 100 without shots. Shots are spread evenly over fewer, which is faster; then
             shots of one trajectory depend on each other, and the variance says so.
 
     Raises:
@@ -67,8 +67,8 @@ class Simulator:
         >>> estimate.mean.shape, estimate.mean.ravel().tolist()
         ((2, 1, 1), [1.0, -1.0])
         >>> noisy = Simulator(noise=NoiseModel(depolarizing_1q=0.15))
-        >>> noisy.expectations(circuit, jnp.array([[0.0]]), None, PauliSum("Z0")).mean.ravel().round(3).tolist()
-        [0.800000011920929]
+        >>> noisy.expectations(circuit, jnp.array([[0.0]]), None, PauliSum("Z0")).mean.round(3).tolist()
+        [[[0.800000011920929]]]
     """
 
     engine: Literal["auto", "native", "xla"] = "auto"
@@ -166,8 +166,8 @@ class Simulator:
             measurement basis.
 
         Raises:
-            ArgumentError: if shapes do not fit, a key is missing, or the native engine or the density matrix
-                is asked for and cannot take the circuit.
+            ArgumentError: if shapes do not fit, a key is missing, or the circuit is too large for this
+                machine or for a density matrix.
 
         Example:
             >>> from qjax import Circuit, Op, PauliSum
@@ -180,7 +180,7 @@ class Simulator:
         """
         observables = as_observables(observables, circuit.num_qubits)
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
-        self._check_size(circuit)
+        self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
         mean, variance, matrix = _expectations(self, circuit, params, features, observables, keys, covariance)
         bases = 1 if self.shots is None else len(measurement_groups(observables))
@@ -215,7 +215,7 @@ class Simulator:
                 "Ask for `density_matrix` or `probabilities`.",
             )
         params, features, _ = check_batch(circuit, params, features)
-        self._check_precision()
+        self._check_machine(circuit)
         return _statevector(self, circuit, params, features)
 
     def density_matrix(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
@@ -240,7 +240,7 @@ class Simulator:
         """
         params, features, _ = check_batch(circuit, params, features)
         _check_density_size(circuit)
-        self._check_precision()
+        self._check_machine(circuit)
         return _density_matrix(self, circuit, params, features)
 
     def probabilities(
@@ -257,7 +257,8 @@ class Simulator:
             circuit: the circuit.
             params: `[S, P]`, real, radians.
             features: `[B, F]`, `[S, B, F]` or None.
-            key: with trajectories, over which they are averaged, a PRNG key, or one for each circuit `[S, B]`.
+            key: with trajectories, over which they are averaged, a PRNG key, or one for each circuit
+                `[S, B]`.
 
         Returns:
             Probabilities `[S, B, 2**n]`, real.
@@ -271,10 +272,10 @@ class Simulator:
             >>> Simulator().probabilities(Circuit(1, (Op("x", (0,)),)), jnp.zeros((1, 0))).tolist()
             [[[0.0, 1.0]]]
         """
-        if self.noise is None:
-            return xla.probabilities(self.statevector(circuit, params, features))
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
-        self._check_size(circuit)
+        self._check_machine(circuit)
+        if self.noise is None:
+            return _probabilities(self, circuit, params, features)
         exact = replace(self, shots=None)
         keys = exact._keys(key, num_sets, num_samples)
         return _noisy_probabilities(exact, circuit, params, features, keys)
@@ -315,12 +316,11 @@ class Simulator:
                 "Make a simulator with `Simulator(shots=1000)`.",
             )
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
-        self._check_size(circuit)
+        self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
         return _samples(self, circuit, params, features, keys)
 
     def _keys(self, key: Array | None, num_sets: int, num_samples: int) -> Array | None:
-        self._check_precision()
         if self.exact:
             return None
         if isinstance(self.shots, tuple) and len(self.shots) != num_sets:
@@ -339,10 +339,6 @@ class Simulator:
             )
         return circuit_keys(key, num_sets, num_samples)
 
-    def _check_size(self, circuit: Circuit) -> None:
-        if self.noise is not None and self.noise_method == "density":
-            _check_density_size(circuit)
-
     def _noisy_engine(self) -> NoisyEngine:
         noise = self.noise if isinstance(self.noise, NoiseModel) else NoiseModel()
         if not self._uses_trajectories:
@@ -350,7 +346,10 @@ class Simulator:
         most = self.shots if isinstance(self.shots, int) else max(self.shots or (DEFAULT_TRAJECTORIES,))
         return NoisyEngine(noise, self.dtype, self.num_trajectories or most)
 
-    def _check_precision(self) -> None:
+    def _check_machine(self, circuit: Circuit) -> None:
+        if self.noise is not None and self.noise_method == "density":
+            _check_density_size(circuit)
+        check_fits(circuit.num_qubits, np.dtype(self.dtype).itemsize)
         if self.dtype == "complex128" and not jax.config.read("jax_enable_x64"):
             raise ArgumentError(
                 "dtype",
@@ -411,21 +410,23 @@ def _exact(
     features: Array,
     observables: tuple[PauliSum, ...],
 ) -> Array:
-    if simulator.engine != "native":
-        return _map_states(
-            simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
-        )
-    if not native.can_run(circuit):
-        raise ArgumentError(
-            "engine",
-            f'be "auto" or "xla" for circuits of more than {native.MAX_QUBITS} qubits',
-            f"the circuit has {circuit.num_qubits}",
-            "The native engine's addresses end there.",
-        )
+    if _is_native(simulator, circuit):
+        return native.expectations(circuit, observables, *_operands(simulator, params, features))
+    return _map_states(
+        simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
+    )
+
+
+def _is_native(simulator: Simulator, circuit: Circuit) -> bool:
+    """Whether the native engine is asked for; it leaves other platforms than CPUs to plain JAX by itself."""
+    return simulator.engine != "xla" and native.can_run(circuit)
+
+
+def _operands(simulator: Simulator, params: Array, features: Array) -> tuple[Array, Array]:
+    """Parameters `[S, 1, P]` and features `[1 or S, B, F]`, as the native engine takes a grid."""
     real = xla.real_dtype(np.dtype(simulator.dtype))
-    sets = params.astype(real)[:, None, :]
-    samples = features.astype(real) if features.ndim == 3 else features.astype(real)[None]
-    return native.expectations(circuit, observables, sets, samples)
+    samples = features if features.ndim == 3 else features[None]
+    return params.astype(real)[:, None, :], samples.astype(real)
 
 
 def _noisy(
@@ -456,7 +457,16 @@ def _density_matrix(simulator: Simulator, circuit: Circuit, params: Array, featu
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _statevector(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    if _is_native(simulator, circuit):
+        return native.statevector(circuit, *_operands(simulator, params, features))
     return _map_states(simulator, circuit, params, features, None, lambda state, *_: state)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _probabilities(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    if _is_native(simulator, circuit):
+        return native.probabilities(circuit, *_operands(simulator, params, features))
+    return _map_states(simulator, circuit, params, features, None, lambda state, *_: xla.probabilities(state))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -498,7 +508,12 @@ def _map_states(
     dtype = np.dtype(simulator.dtype)
 
     def evaluate(one_set: Array, sample: Array, key: Array | None, per_set: Any) -> Any:
-        return function(xla.statevector(program, one_set, sample, dtype), per_set, key)
+        if _is_native(simulator, circuit):
+            real = xla.real_dtype(dtype)
+            state = native.statevector(circuit, one_set.astype(real), sample.astype(real))
+        else:
+            state = xla.statevector(program, one_set, sample, dtype)
+        return function(state, per_set, key)
 
     chunk = states_per_chunk(program, dtype.itemsize, beside_states=beside_states)
     return map_circuits(evaluate, params, features, keys, per_set, chunk=chunk)

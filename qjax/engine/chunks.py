@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -11,9 +12,45 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from qjax.engine.program import Program
+from qjax.errors import ArgumentError
+
+MAX_QUBITS = 30
+"""Basis states are numbered by int32."""
 
 MEMORY_BUDGET = 2**29
 """Bytes that one chunk may take. A constant, so that results do not depend on the machine."""
+
+
+def check_fits(num_qubits: int, itemsize: int) -> None:
+    """Refuses circuits whose single state cannot be simulated here.
+
+    Args:
+        num_qubits: number of qubits.
+        itemsize: bytes of an amplitude.
+
+    Raises:
+        ArgumentError: if basis states cannot be numbered, or the state and what a gate makes of it exceed the
+            memory of the machine.
+
+    Example:
+        >>> check_fits(31, itemsize=8)
+        Traceback (most recent call last):
+        ...
+        qjax.errors.ArgumentError: Argument `circuit` must have at most 30 qubits, but it has 31. ...
+    """
+    if num_qubits > MAX_QUBITS:
+        raise ArgumentError(
+            "circuit", f"have at most {MAX_QUBITS} qubits", f"it has {num_qubits}", "Use fewer qubits."
+        )
+    needed = 2 * itemsize * 2**num_qubits
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > memory:
+        raise ArgumentError(
+            "circuit",
+            f"fit the {memory / 2**30:.0f} GiB of this machine",
+            f"two states of its {num_qubits} qubits take {needed / 2**30:.0f} GiB",
+            "Use fewer qubits, or complex64.",
+        )
 
 
 def states_per_chunk(

@@ -202,7 +202,7 @@ def _random_paulis(draws: Array, num_qubits: int, noise: NoiseModel, dtype: np.d
 
 
 def _error_letters(draws: Array) -> Array:
-    """A Pauli string other than the identity, each with the same probability: 0 to 3 for I, X, Y, Z, `[k]`."""
+    """A Pauli string but not the identity, each with the same probability: 0 to 3 for I, X, Y, Z, `[k]`."""
     letters = []
     differs = jnp.zeros((), bool)
     for index, draw in enumerate(draws):

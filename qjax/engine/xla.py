@@ -312,27 +312,35 @@ def apply_product(state: Array, qubits: Sequence[int], matrices: Array, num_qubi
     Returns:
         The new state `[D**n]`.
     """
-    # Block by block: each product contracts the leading qubits and puts them last.
+    # Block by block: each product contracts the leading qubits and puts them last. Real and imaginary parts
+    # are one more axis of the products: CPUs multiply real matrices several times faster than complex ones.
+    parts = jnp.stack([state.real, state.imag])
     dimension = matrices.shape[-1]
     position = 0
     index = 0
     for first, size in _blocks(qubits, _MAX_BLOCK_QUBITS if dimension == 2 else _MAX_BLOCK_QUBITS // 2):
-        state = _rotate(state, dimension ** (first - position))
-        block = matrices[index]
-        for matrix in matrices[index + 1 : index + size]:
-            block = jnp.kron(block, matrix)
+        parts = _rotate(parts, dimension ** (first - position))
+        block = reduce(jnp.kron, matrices[index : index + size])
         index += size
-        leading = state.reshape(dimension**size, -1)
-        state = lax.dot_general(
-            leading, block, (((0,), (1,)), ((), ())), precision=lax.Precision.HIGHEST
-        ).reshape(-1)
+        leading = parts.reshape(2, dimension**size, -1)
+        moved = lax.dot_general(
+            leading, _real_form(block), (((0, 1), (1, 3)), ((), ())), precision=lax.Precision.HIGHEST
+        )
+        parts = jnp.moveaxis(moved, 1, 0).reshape(2, -1)
         position = first + size
-    return _rotate(state, dimension ** (num_qubits - position))
+    parts = _rotate(parts, dimension ** (num_qubits - position))
+    return lax.complex(parts[0], parts[1])
 
 
-def _rotate(state: Array, size: int) -> Array:
-    """The state with its leading indices, `size` values in all, put last."""
-    return state if size == 1 else state.reshape(size, -1).T.reshape(-1)
+def _real_form(matrix: Array) -> Array:
+    """The matrix `[out, in, d, d]` that acts on real and imaginary parts as a complex one `[d, d]` does."""
+    re, im = matrix.real, matrix.imag
+    return jnp.stack([jnp.stack([re, -im]), jnp.stack([im, re])])
+
+
+def _rotate(parts: Array, size: int) -> Array:
+    """The parts with their leading indices, `size` values in all, put last."""
+    return parts if size == 1 else parts.reshape(2, size, -1).swapaxes(1, 2).reshape(2, -1)
 
 
 def _blocks(qubits: Sequence[int], most: int) -> list[tuple[int, int]]:

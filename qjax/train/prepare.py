@@ -10,6 +10,7 @@ import numpy as np
 
 from qjax import data, gradients
 from qjax.dispatch import Dispatch
+from qjax.engine.chunks import MAX_QUBITS
 from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import GradientMethod
@@ -18,8 +19,6 @@ from qjax.train.config import TrainingConfig
 from qjax.train.model import Model, build_model, wanted_features
 from qjax.train.outside import refused
 
-MAX_QUBITS = 30
-"""Basis states are numbered by int32."""
 
 
 @dataclass(frozen=True, eq=False)
