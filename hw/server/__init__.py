@@ -13,7 +13,9 @@ Example:
 """
 
 from hw.server.config import ServerConfig
+from hw.server.faults import Fault, FaultSchedule
 from hw.server.latency import LatencyModel
 from hw.server.local import LocalServer, start
+from hw.server.process import ServerProcess
 
-__all__ = ["LatencyModel", "LocalServer", "ServerConfig", "start"]
+__all__ = ["Fault", "FaultSchedule", "LatencyModel", "LocalServer", "ServerConfig", "ServerProcess", "start"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-NOISE_MODELS = ("ideal",)
-"""The names of noise models that a job may ask for."""
+from hw.server.gates import QIS_GATES
+from qjax.noise import NoiseModel
 
 CURRENCY = "credit"
 RATES_NOTE = "These rates are this local server's own. The service's are different."
@@ -58,7 +59,7 @@ _ALL = (
     Backend("qpu.aria-1", 25, _QPU, "aria-1", ("gpi", "gpi2", "ms")),
     Backend("qpu.aria-2", 25, _QPU, "aria-2", ("gpi", "gpi2", "ms")),
     Backend("qpu.forte-1", 36, _QPU, "forte-1", ("gpi", "gpi2", "zz")),
-    Backend("qpu.forte-enterprise-1", 36, _QPU, "forte-enterprise-1", ("gpi", "gpi2", "zz")),
+    Backend("qpu.forte-enterprise-1", 36, _QPU, "forte-1", ("gpi", "gpi2", "zz")),
 )
 _MACHINES = {backend.name: backend for backend in _ALL}
 
@@ -88,15 +89,37 @@ def cost(backend: Backend, circuits: int, gates_1q: int, gates_2q: int, shots: i
     return rates.per_circuit * circuits + shots * per_shot
 
 
-def characterization_id(backend: Backend) -> str:
-    """The id of a machine's only characterization.
+def characterization(backend: Backend) -> dict[str, Any]:
+    """The only characterization of a machine: all pairs of qubits, and fidelities of its noise model.
 
     Args:
         backend: the machine.
 
     Returns:
-        A UUID that follows from the name.
+        JSON-ready values; times in seconds.
+
+    Example:
+        >>> characterization(BACKENDS["qpu.aria-1"])["fidelity"]["2q"]
+        {'median': 0.9867}
     """
+    noise = NoiseModel.named(backend.noise or "ideal")
+    return {
+        "id": _characterization_id(backend),
+        "backend": backend.name,
+        "status": "available",
+        "date": UPDATED,
+        "qubits": backend.qubits,
+        "connectivity": [list(pair) for pair in itertools.combinations(range(backend.qubits), 2)],
+        "fidelity": {
+            "spam": {"median": 1.0},
+            "1q": {"median": round(1 - noise.depolarizing_1q, 12)},
+            "2q": {"median": round(1 - noise.depolarizing_2q, 12)},
+        },
+        "timing": {"readout": 0, "reset": 0},
+    }
+
+
+def _characterization_id(backend: Backend) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"characterization.{backend.name}"))
 
 
@@ -110,8 +133,6 @@ def backend_body(backend: Backend, queue_seconds: float) -> dict[str, Any]:
     Returns:
         JSON-ready values.
     """
-    from hw.server.gates import QIS_GATES
-
     body: dict[str, Any] = {
         "backend": backend.name,
         "status": "available",
@@ -125,5 +146,5 @@ def backend_body(backend: Backend, queue_seconds: float) -> dict[str, Any]:
         "supported_error_mitigations": [] if backend.is_simulator else ["debiasing"],
     }
     if not backend.is_simulator:
-        body["characterization_id"] = characterization_id(backend)
+        body["characterization_id"] = _characterization_id(backend)
     return body

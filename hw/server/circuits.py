@@ -64,12 +64,13 @@ class ReadCircuit(NamedTuple):
     numbers: list[float]
 
 
-def read_circuit(circuit: Any, gateset: str) -> ReadCircuit:
+def read_circuit(circuit: Any, gateset: str, *, noisy: bool = False) -> ReadCircuit:
     """Reads a list of gates.
 
     Args:
         circuit: the parsed JSON list.
         gateset: "qis" or "native".
+        noisy: whether noise will follow every gate; then `ms` is one operation.
 
     Returns:
         The circuit.
@@ -90,7 +91,7 @@ def read_circuit(circuit: Any, gateset: str) -> ReadCircuit:
     templates: list[Template] = []
     for position, gate in enumerate(circuit):
         try:
-            templates.append(read(gate, numbers))
+            templates.append(read(gate, numbers, noisy))
         except ApiError as error:
             raise bad_request(f"Gate {position} of a circuit cannot be run. {error.message}") from None
     return ReadCircuit(_structure(tuple(templates)), numbers)
@@ -104,7 +105,8 @@ def _structure(templates: tuple[Template, ...]) -> Structure:
     return Structure(templates, tuple(used or (0,)), (one, several))
 
 
-def _read_qis(gate: Any, numbers: list[float]) -> Template:
+def _read_qis(gate: Any, numbers: list[float], noisy: bool) -> Template:
+    del noisy  # what takes several operations here takes several gates on a machine
     name = _name(gate)
     targets = _qubits(gate, "target", "targets")
     controls = _qubits(gate, "control", "controls")
@@ -119,9 +121,10 @@ def _read_qis(gate: Any, numbers: list[float]) -> Template:
     return template
 
 
-def _read_native(gate: Any, numbers: list[float]) -> Template:
+def _read_native(gate: Any, numbers: list[float], noisy: bool) -> Template:
     name = _name(gate)
-    template = gates.native(name, _qubits(gate, "target", "targets"))
+    targets = _qubits(gate, "target", "targets")
+    template = gates.native(name, targets)
     if gate.get("control") is not None or gate.get("controls"):
         raise bad_request(f"Gate `{name}` takes no controls. Leave them out.")
     if name == "ms":
@@ -129,8 +132,11 @@ def _read_native(gate: Any, numbers: list[float]) -> Template:
         if type(phases) is not list or len(phases) != 2:
             raise bad_request(f"Gate `ms` must have two `phases`, but they are {shown(phases)}.")
         angle = gate.get("angle")
-        numbers += [_number("phases", phase, 1.0) for phase in phases]
-        numbers.append(_number("angle", 0.25 if angle is None else angle, 2.0))
+        turns = [_number("phases", phase, 1.0) for phase in phases]
+        turns.append(_number("angle", 0.25 if angle is None else angle, 2.0))
+        if noisy:
+            return gates.ms_unitary(turns[:2], turns[2], targets)
+        numbers += turns
     elif name == "zz":
         # The service says `angle`, and a published client of its writes `phase`.
         angle = gate.get("angle")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hw.server.faults import Fault
 from hw.server.latency import LatencyModel
 from qjax.errors import ArgumentError
 
@@ -21,7 +22,8 @@ class ServerConfig:
         api_keys: the keys that clients may use; any of them sees all jobs.
         latency: how long jobs take.
         simulation_threads: how many jobs are simulated at the same time.
-        seed: seed of the shots of jobs that bring none.
+        seed: seed of the shots of jobs that bring none, and of the schedule of faults.
+        faults: what goes wrong on purpose.
 
     Raises:
         ArgumentError: if there is no key, or a number has no meaning.
@@ -36,6 +38,7 @@ class ServerConfig:
     latency: LatencyModel = field(default_factory=LatencyModel)
     simulation_threads: int = 2
     seed: int = 0
+    faults: tuple[Fault, ...] = ()
 
     def __post_init__(self):
         if not self.api_keys or not all(self.api_keys):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,34 @@ class Database:
         """
         with self._lock:
             return self._connection.execute(query, values).fetchall()
+
+    def all_named(self, query: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
+        """All rows of a query whose parameters have names.
+
+        Args:
+            query: SQL.
+            values: its parameters.
+
+        Returns:
+            The rows.
+        """
+        with self._lock:
+            return self._connection.execute(query, values).fetchall()
+
+    def note_incident(self, moment: float, fault: str, method: str, path: str) -> None:
+        """Writes down that a fault of a request happened.
+
+        Args:
+            moment: when, in seconds since 1970.
+            fault: its kind.
+            method: the request's method.
+            path: the request's path.
+        """
+        with self.transaction() as connection:
+            values = (moment, fault, method, path)
+            connection.execute(
+                "INSERT INTO incidents (time, fault, method, path) VALUES (?, ?, ?, ?)", values
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

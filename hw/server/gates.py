@@ -12,7 +12,7 @@ import numpy as np
 
 from hw.server.errors import bad_request, shown
 from qjax import Angle, Op
-from qjax.gates import MAX_UNITARY_QUBITS, pauli_string_matrix
+from qjax.gates import MAX_UNITARY_QUBITS, PAULI_MATRICES, pauli_string_matrix
 
 MAX_CONTROLS = 7
 """The most controls of one gate."""
@@ -133,6 +133,36 @@ def native(gate: str, targets: Qubits) -> Template:
     after = [Op("rz", (qubit,), Angle(param=k, scale=turn)) for k, qubit in enumerate(targets)]
     entangling = Op("rxx", targets, Angle(param=2, scale=turn))
     return Template((*before, entangling, *after), targets, 3, (0, 1))
+
+
+def ms_unitary(phases: Sequence[float], angle: float, targets: Qubits) -> Template:
+    """The gate `ms` as one operation, which noise follows once.
+
+    Args:
+        phases: its phases, in turns.
+        angle: its angle, in turns.
+        targets: its targets.
+
+    Returns:
+        The template, which takes no numbers.
+
+    Raises:
+        ApiError: if the targets are not two qubits.
+
+    Example:
+        >>> ms_unitary((0.0, 0.0), 0.25, (0, 1)).num_numbers
+        0
+    """
+    _check_targets("ms", targets, 2)
+    _check_distinct("ms", targets)
+    first, second = (
+        math.cos(2 * math.pi * phase) * PAULI_MATRICES["X"]
+        + math.sin(2 * math.pi * phase) * PAULI_MATRICES["Y"]
+        for phase in phases
+    )
+    half = math.pi * angle
+    matrix = math.cos(half) * np.eye(4) - 1j * math.sin(half) * np.kron(first, second)
+    return Template((Op("unitary", targets, matrix=matrix),), targets, 0, (0, 1))
 
 
 @lru_cache(maxsize=65536)

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,11 +17,14 @@ from hw.server.backends import BACKENDS, cost
 from hw.server.circuits import count_gates
 from hw.server.config import ServerConfig
 from hw.server.database import COLUMNS, Database
-from hw.server.errors import ApiError
+from hw.server.errors import ApiError, bad_request, shown
+from hw.server.faults import FaultSchedule, JobPlan
 from hw.server.latency import Schedule
 from hw.server.request import MULTI, SINGLE, JobRequest, parse, read_job
 
 log = logging.getLogger(__name__)
+
+INJECTED = "The failure was injected by the server's schedule of faults."
 
 _JOB = f"SELECT {', '.join(COLUMNS)} FROM jobs"
 
@@ -46,17 +49,19 @@ class Jobs:
     Args:
         database: where they are kept.
         config: what the server was started with.
+        faults: what goes wrong with jobs.
     """
 
-    def __init__(self, database: Database, config: ServerConfig):
+    def __init__(self, database: Database, config: ServerConfig, faults: FaultSchedule):
         self.database = database
         self.config = config
+        self.faults = faults
         rows = database.all("SELECT ends_at FROM jobs WHERE state = 'accepted' AND parent_job_id IS NULL")
         self.schedule = Schedule(config.latency, [row["ends_at"] for row in rows])
         self._accepting = threading.Lock()
 
     def accept(self, body: bytes) -> Accepted:
-        """Checks a job and writes it down; from then on it will be run.
+        """Checks a job and writes it down, with the faults that are due; from then on it will be run.
 
         Args:
             body: the body of the request.
@@ -73,9 +78,10 @@ class Jobs:
         with self._accepting:
             now = time.time()
             times = self.schedule.add(now, len(request.circuits))
-            common = self._common(request, now) | times._asdict()
-            children = list(self._children(job_id, request, common)) if request.type == MULTI else []
-            parent = self._row(job_id, request, common, body)
+            plan = self.faults.plan(len(request.circuits))
+            common = self._common(request, now, plan) | times._asdict()
+            children = list(self._children(job_id, request, common, plan)) if request.type == MULTI else []
+            parent = self._row(job_id, request, common, plan, body)
             self.database.insert_jobs([parent, *children])
         return Accepted(job_id, request, request.session_id)
 
@@ -121,6 +127,35 @@ class Jobs:
         rows = self.database.all("SELECT id FROM jobs WHERE parent_job_id = ? ORDER BY position", job_id)
         return [row["id"] for row in rows]
 
+    def clone(self, job_id: str, changes: Mapping[str, Any]) -> Accepted:
+        """Submits a job again, with changes.
+
+        Args:
+            job_id: its id.
+            changes: what is different: name, metadata, shots, backend, session_id, settings, dry_run, noise.
+
+        Returns:
+            The new job.
+
+        Raises:
+            ApiError: if there is no such job, or it cannot be changed so.
+        """
+        job = self.get(job_id)
+        origin = self.database.one("SELECT payload FROM jobs WHERE id = ?", job["parent_job_id"] or job["id"])
+        assert origin is not None  # of a job that is not deleted
+        payload = parse(origin["payload"])
+        if job["position"] is not None:
+            given = payload["input"]
+            circuit = given["circuits"][job["position"]]
+            common = {key: given[key] for key in ("gateset", "qubits") if given.get(key) is not None}
+            own = {key: circuit[key] for key in ("gateset", "qubits") if circuit.get(key) is not None}
+            payload |= {"type": SINGLE, "input": {**common, **own, "circuit": circuit["circuit"]}}
+        kept = ("name", "metadata", "shots", "backend", "session_id", "settings", "dry_run", "noise")
+        for key in changes:
+            if key not in kept:
+                raise bad_request(f"A clone may change {', '.join(kept)}, but this changes {shown(key)}.")
+        return self.accept(orjson.dumps(payload | dict(changes)))
+
     def unfinished(self) -> list[str]:
         """The ids of jobs that were accepted and not finished, oldest first.
 
@@ -154,7 +189,7 @@ class Jobs:
                     f"have {states:,}. Split the job or use fewer qubits.",
                 )
                 return
-            answers = simulate.answer(request.circuits, _shots_drawn(row), row["seed"])
+            answers = simulate.answer(request.circuits, row["noise"], _shots_drawn(row), row["seed"])
             self.database.insert_results(
                 [(i, found.probabilities, found.histogram) for i, found in zip(ids, answers, strict=True)]
             )
@@ -245,7 +280,7 @@ class Jobs:
             state = "has ended" if row is not None else "is not known"
             raise ApiError(400, f"The session of this job {state}. Start one with `POST /sessions`.")
 
-    def _common(self, request: JobRequest, now: float) -> dict[str, Any]:
+    def _common(self, request: JobRequest, now: float, plan: JobPlan) -> dict[str, Any]:
         """What a job and its circuits have in common."""
         backend = BACKENDS[request.backend]
         seed = request.seed if request.seed is not None else (self.config.seed + uuid.uuid4().int) % 2**31
@@ -258,22 +293,27 @@ class Jobs:
             "settings": _text(request.settings),
             "dry_run": request.dry_run,
             "state": "accepted",
-            "planned_state": "completed",
+            "planned_state": "canceled" if plan.canceled else "completed",
             "failure_code": None,
             "failure_message": None,
             "submitted_at": now,
-            "listed_at": now,
+            "listed_at": now + plan.listed_after,
             "completed_at": None,
             "charged_cost": None,
-            "order_seed": None,
+            "order_seed": plan.order_seed,
         }
 
     def _row(
-        self, job_id: str, request: JobRequest, common: Mapping[str, Any], body: bytes
+        self, job_id: str, request: JobRequest, common: Mapping[str, Any], plan: JobPlan, body: bytes
     ) -> dict[str, Any]:
         gates = count_gates(request.circuits)
+        failure = {}
+        if plan.failing and not plan.canceled:
+            message = f"{len(plan.failing)} of {len(request.circuits)} circuits failed. {INJECTED}"
+            failure = _failure(next(iter(plan.failing.values())), message)
         return {
             **common,
+            **failure,
             "id": job_id,
             "parent_job_id": None,
             "position": None,
@@ -288,20 +328,17 @@ class Jobs:
             "payload": body,
         }
 
-    def _children(self, job_id: str, request: JobRequest, common: Mapping[str, Any]):
+    def _children(
+        self, job_id: str, request: JobRequest, common: Mapping[str, Any], plan: JobPlan
+    ) -> Iterator[dict[str, Any]]:
         backend = BACKENDS[request.backend]
-        shared = {
-            **common,
-            "parent_job_id": job_id,
-            "type": SINGLE,
-            "metadata": None,
-            "circuits": 1,
-            "payload": None,
-        }
+        shared = {**common, "parent_job_id": job_id, "type": SINGLE, "metadata": None, "circuits": 1}
         for position, (circuit, name) in enumerate(zip(request.circuits, request.names, strict=True)):
             gates = circuit.structure.counted
+            fails = position in plan.failing and not plan.canceled
             yield {
                 **shared,
+                **(_failure(plan.failing[position], INJECTED) if fails else {}),
                 "id": str(uuid.uuid4()),
                 "position": position,
                 "name": name,
@@ -309,7 +346,12 @@ class Jobs:
                 "gates_1q": gates[0],
                 "gates_2q": gates[1],
                 "estimated_cost": cost(backend, 1, *gates, request.shots),
+                "payload": None,
             }
+
+
+def _failure(code: str, message: str) -> dict[str, str]:
+    return {"planned_state": "failed", "failure_code": code, "failure_message": message}
 
 
 def _shots_drawn(job: sqlite3.Row) -> int | None:

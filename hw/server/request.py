@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from hw.server import circuits
-from hw.server.backends import BACKENDS, NOISE_MODELS
+from hw.server.backends import BACKENDS
 from hw.server.circuits import ReadCircuit
 from hw.server.errors import ApiError, bad_request, shown
+from qjax.noise import NOISE_MODELS
 
 SINGLE = "ionq.circuit.v1"
 MULTI = "ionq.multi-circuit.v1"
@@ -128,7 +129,8 @@ def read_job(payload: Mapping[str, Any]) -> JobRequest:
     metadata = _metadata(payload.get("metadata"))
     settings = _settings(payload)
     dry_run = bool(_optional(payload, "dry_run", bool))
-    read, names, qubits = _circuits(kind, payload.get("input"), BACKENDS[backend].qubits)
+    noisy = (BACKENDS[backend].noise or noise) != "ideal"
+    read, names, qubits = _circuits(kind, payload.get("input"), BACKENDS[backend].qubits, noisy)
     return JobRequest(
         type=kind,
         backend=backend,
@@ -147,7 +149,7 @@ def read_job(payload: Mapping[str, Any]) -> JobRequest:
 
 
 def _circuits(
-    kind: str, given: Any, max_qubits: int
+    kind: str, given: Any, max_qubits: int, noisy: bool
 ) -> tuple[tuple[ReadCircuit, ...], tuple[str | None, ...], int]:
     if type(given) is not dict:
         raise bad_request(f"A job's `input` must be an object, but it is {shown(given)}.")
@@ -183,7 +185,7 @@ def _circuits(
         if gates > MAX_GATES:
             raise bad_request(f"A job may have {MAX_GATES:,} gates, but this has more. Split it.")
         own = entry.get("gateset")
-        circuit = circuits.read_circuit(entry.get("circuit"), gateset if own is None else own)
+        circuit = circuits.read_circuit(entry.get("circuit"), gateset if own is None else own, noisy=noisy)
         read.append(circuit)
         last = circuit.structure.used[-1]
         room = _qubits(entry) or declared

@@ -7,6 +7,7 @@ batch of parameter sets. A batch is padded to a power of two, so that few shapes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -16,12 +17,16 @@ import orjson
 from hw.server import states
 from hw.server.circuits import ReadCircuit, Structure
 from qjax import Simulator
+from qjax.engine.density import MAX_QUBITS as MAX_DENSITY_QUBITS
 
 MAX_STATES = 2**24
 """The most basis states that the circuits of one job may have together."""
 
 SMALLEST = 1e-15
 """Probabilities below are rounding errors of zero."""
+
+TRAJECTORIES = 200
+"""How many trajectories a noisy circuit is averaged over where a density matrix is too large."""
 
 _BATCH_STATES = 2**20
 
@@ -38,13 +43,14 @@ class Answer(NamedTuple):
     histogram: bytes | None
 
 
-def answer(circuits: Sequence[ReadCircuit], shots: int | None, seed: int) -> list[Answer]:
+def answer(circuits: Sequence[ReadCircuit], noise: str, shots: int | None, seed: int) -> list[Answer]:
     """Runs circuits.
 
     Args:
         circuits: the circuits.
+        noise: name of the noise model.
         shots: how often each is measured, or None for exact probabilities.
-        seed: seed of the shots.
+        seed: seed of the shots, and of noise that is drawn.
 
     Returns:
         An answer for each circuit, in order.
@@ -58,18 +64,23 @@ def answer(circuits: Sequence[ReadCircuit], shots: int | None, seed: int) -> lis
         for start in range(0, len(indices), size):
             part = indices[start : start + size]
             numbers = np.array([circuits[index].numbers for index in part], dtype=np.float64)
-            rows = probabilities(structure, numbers.reshape(len(part), -1))
+            rows = probabilities(structure, numbers.reshape(len(part), -1), noise, seed)
             for index, row in zip(part, rows, strict=True):
                 answers[index] = _encoded(structure, row, shots, (seed, index))
     return [answers[index] for index in range(len(circuits))]
 
 
-def probabilities(structure: Structure, numbers: np.ndarray) -> np.ndarray:
-    """Exact probabilities of circuits of one structure.
+def probabilities(structure: Structure, numbers: np.ndarray, noise: str, seed: int) -> np.ndarray:
+    """Probabilities of circuits of one structure.
+
+    They are exact, but for noise on circuits that are too large for a density matrix: then they are the
+    average over some trajectories.
 
     Args:
-        structure: what they share.
+        structure: what the circuits share.
         numbers: `[S, P]`, float64.
+        noise: name of the noise model.
+        seed: seed of trajectories.
 
     Returns:
         Probabilities `[S, 2**n]`, float64, states in the service's order.
@@ -77,10 +88,15 @@ def probabilities(structure: Structure, numbers: np.ndarray) -> np.ndarray:
     num_sets = len(numbers)
     padded = np.zeros((1 << (num_sets - 1).bit_length(), numbers.shape[1]))
     padded[:num_sets] = numbers
+    large = noise != "ideal" and len(structure.used) > MAX_DENSITY_QUBITS
     # The mode is this thread's own; a program that runs the server inside keeps its precision.
     with jax.enable_x64(True):
-        found = Simulator(dtype="complex128").probabilities(structure.circuit, padded)
-        return np.asarray(found)[:num_sets, 0]
+        simulator = Simulator(dtype="complex128", noise=noise)
+        key = None
+        if large:
+            simulator = replace(simulator, noise_method="trajectories", num_trajectories=TRAJECTORIES)
+            key = jax.random.key(seed)
+        return np.asarray(simulator.probabilities(structure.circuit, padded, key=key))[:num_sets, 0]
 
 
 def _encoded(structure: Structure, row: np.ndarray, shots: int | None, seed: tuple[int, int]) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,12 +65,11 @@ def is_sampled(job: sqlite3.Row) -> bool:
     return not (BACKENDS[job["backend"]].is_simulator and job["noise"] == "ideal")
 
 
-def job_body(job: sqlite3.Row, children: Sequence[str] | None, now: float) -> dict[str, Any]:
-    """A job as `GET /jobs/{id}` gives it.
+def job_body(job: sqlite3.Row, now: float) -> dict[str, Any]:
+    """A job as lists give it; `GET /jobs/{id}` adds `child_job_ids`.
 
     Args:
         job: its row.
-        children: ids of its circuits, for a job of several.
         now: seconds since 1970.
 
     Returns:
@@ -89,7 +87,6 @@ def job_body(job: sqlite3.Row, children: Sequence[str] | None, now: float) -> di
         "submitter_id": USER_ID,
         "project_id": PROJECT_ID,
         "parent_job_id": job["parent_job_id"],
-        "child_job_ids": children,
         "session_id": job["session_id"],
         "metadata": None if job["metadata"] is None else orjson.loads(job["metadata"]),
         "name": job["name"],

@@ -16,6 +16,10 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show and plot recorded runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+ionq_app = typer.Typer(
+    help="IonQ's service, and a server on this machine that speaks its API.", no_args_is_help=True
+)
+app.add_typer(ionq_app, name="ionq")
 
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
@@ -133,3 +137,45 @@ def plot_run(
     from qjax.cli.runs import plot_run
 
     plot_run(runs_directory, run, output)
+
+
+@ionq_app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for a free one.")] = 8080,
+    database: Annotated[Path, typer.Option(help="SQLite file that holds the jobs.")] = Path(
+        "ionq-jobs.sqlite"
+    ),
+    api_key: Annotated[str, typer.Option(help="Key that clients of this server use.")] = "local",
+    queue_seconds: Annotated[float, typer.Option(help="How long every job waits before it starts.")] = 0.0,
+    seconds_per_circuit: Annotated[float, typer.Option(help="How long each circuit of a job runs.")] = 0.0,
+    concurrency: Annotated[
+        int | None, typer.Option(help="How many jobs run at the same time; by default all.")
+    ] = None,
+    virtual_clock: Annotated[
+        bool, typer.Option("--virtual-clock", help="Write the latency down without waiting for it.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of shots and faults.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND[:KEY=VALUE,...]",
+            help="Let something go wrong, for example error_after:probability=0.1,on=submit; "
+            "kinds: rate_limit, error_before, error_after, drop_before, drop_after, slow, late_listing, "
+            "fail_children, cancel, reorder, next_null.",
+        ),
+    ] = None,
+) -> None:
+    """Serve IonQ's API on this machine, for cirq-ionq, qiskit-ionq, pennylane-ionq and this project."""
+    from qjax.cli.ionq import serve
+
+    serve(
+        port=port,
+        database=database,
+        api_key=api_key,
+        queue_seconds=queue_seconds,
+        seconds_per_circuit=seconds_per_circuit,
+        concurrency=concurrency,
+        virtual_clock=virtual_clock,
+        seed=seed,
+        faults=fault or [],
+    )
