@@ -56,13 +56,6 @@ def described(config: TrainingConfig) -> Executor:
         ArgumentError: if a key does not fit the executor.
         MissingExtraError: if the packages for it are not installed.
     """
-    if config.backend != "simulator" and config.shots_per_circuit is None:
-        raise ArgumentError(
-            "shots_per_circuit",
-            "be set where a machine runs the circuits",
-            f"it is not, and the backend is {config.backend}",
-            "Set it, for example to 1000.",
-        )
     if config.executor not in SERVICES:
         for key in ("backend", "debiasing"):
             if getattr(config, key) != getattr(TrainingConfig, key):
@@ -75,6 +68,13 @@ def described(config: TrainingConfig) -> Executor:
     if config.executor == "simulator":
         return make_executor(config)
     if config.executor == "cirq":
+        if config.noise is not None:
+            raise ArgumentError(
+                "noise",
+                "be left out with the executor cirq, which runs ideal circuits",
+                f"it is {config.noise!r}",
+                "Leave it out, or set `executor` to simulator or ionq-local.",
+            )
         with extra("hw"):
             from hw import CirqSimulator
         return CirqSimulator(shots=config.shots_per_circuit)
@@ -84,12 +84,22 @@ def described(config: TrainingConfig) -> Executor:
 def _ionq(config: TrainingConfig) -> IonQ:
     with extra("hw"):
         from hw import IonQ
+
     is_machine = config.backend != "simulator"
+    is_noisy = is_machine or config.noise not in (None, "ideal")
+    if is_noisy and config.shots_per_circuit is None:
+        raise ArgumentError(
+            "shots_per_circuit",
+            "be set where a machine, or the service's noisy simulator, runs the circuits",
+            "it is not",
+            "Set it, for example to 1000.",
+        )
     # The service's own choice, but said: it would depend on the shots otherwise.
     usual = is_machine and (config.shots_per_circuit or 0) >= _DEBIASING_SHOTS
     executor = IonQ(
         config.backend,
         shots=config.shots_per_circuit,
+        noise_model=None if config.noise == "ideal" else config.noise,
         debiasing=usual if config.debiasing is None else config.debiasing,
     )
     return replace(executor, remote_host=_HERE) if config.executor == "ionq-local" else executor

@@ -11,6 +11,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 from qjax.errors import ArgumentError
+from qjax.noise import NOISE_MODELS
 
 GRADIENT_METHODS = ("adjoint", "parameter_shift", "spsa", "spsa_parallel", "spsa_subsampled", "frozen")
 SHOT_FREE_METHODS = ("adjoint",)
@@ -59,6 +60,8 @@ class TrainingConfig:
         debiasing: IonQ's error mitigation, on or off; None for the service's own choice.
         engine: engine of the simulator: "auto", "xla" or "native".
         dtype: "complex64" or "complex128".
+        noise: noise of the simulator, here or at the service, one of IonQ's models: "aria-1", "aria-2" or "forte-1"; None or "ideal"
+            for none. Density matrices to 10 qubits, random trajectories above.
         shots_per_circuit: measurements of each circuit; None for exact results.
         enable_circuit_batching: one job for many circuits, or one each.
         max_parallel_circuits: the most circuits of a step in flight at once; None for no bound.
@@ -113,6 +116,7 @@ class TrainingConfig:
     debiasing: bool | None = None
     engine: Literal["auto", "native", "xla"] = "auto"
     dtype: Literal["complex64", "complex128"] = "complex64"
+    noise: str | None = None
     shots_per_circuit: int | None = None
     enable_circuit_batching: bool = True
     max_parallel_circuits: int | None = None
@@ -156,6 +160,8 @@ class TrainingConfig:
             raise ArgumentError(
                 "test_fraction", "lie between 0 and 1", f"it is {self.test_fraction}", "A usual value is 0.2."
             )
+        if self.noise is not None and self.noise not in NOISE_MODELS:
+            raise unknown_name("noise", self.noise, NOISE_MODELS)
         self._check_method()
 
     def _check_method(self) -> None:

@@ -14,11 +14,10 @@ from qjax.engine.chunks import MAX_QUBITS
 from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import GradientMethod
-from qjax.simulator import Simulator
-from qjax.train.config import TrainingConfig
+from qjax.simulator import MAX_DENSITY_QUBITS, Simulator
+from qjax.train.config import SHOT_FREE_METHODS, TrainingConfig
 from qjax.train.model import Model, build_model, wanted_features
 from qjax.train.outside import refused
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +159,8 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if it is none that this package makes, or it does not hold so many qubits.
+        ArgumentError: if it is none that this package makes, it does not hold so many qubits, or the gradient
+            method needs exact results and noise on so many qubits is drawn at random.
     """
     if config.executor != "simulator":
         raise ArgumentError(
@@ -176,7 +176,22 @@ def make_executor(config: TrainingConfig) -> Executor:
             f"it is {config.num_qubits}",
             "Lower it.",
         )
-    return Simulator(engine=config.engine, shots=config.shots_per_circuit, dtype=config.dtype)
+    is_large = config.num_qubits > MAX_DENSITY_QUBITS
+    simulator = Simulator(
+        engine=config.engine,
+        shots=config.shots_per_circuit,
+        dtype=config.dtype,
+        noise=config.noise,
+        noise_method="trajectories" if is_large else "density",
+    )
+    if config.gradient_method in SHOT_FREE_METHODS and not simulator.exact:
+        raise ArgumentError(
+            "gradient_method",
+            f"work from random results where `noise` is set and `num_qubits` is above {MAX_DENSITY_QUBITS}",
+            f"`{config.gradient_method}` differentiates the exact simulation",
+            "Use spsa_parallel, spsa_subsampled or parameter_shift, or fewer qubits.",
+        )
+    return simulator
 
 
 def dispatched(config: TrainingConfig, executor: Executor) -> Executor:

@@ -72,6 +72,7 @@ def plausible(name: str) -> st.SearchStrategy[Any]:
         "evaluate": [None, "epoch", "end", "never"],
         "executor": ["simulator", "cirq", "ionq-local", "ionq"],
         "debiasing": [None, True, False],
+        "noise": [None, "ideal", "aria-1", "forte-1"],
         "pipeline_depth": [0, 1, 100],
     }
     match defaults()[name]:
