@@ -60,8 +60,8 @@ class TrainingConfig:
         debiasing: IonQ's error mitigation, on or off; None for the service's own choice.
         engine: engine of the simulator: "auto", "xla" or "native".
         dtype: "complex64" or "complex128".
-        noise: noise of the simulator, here or at the service, one of IonQ's models: "aria-1", "aria-2" or "forte-1"; None or "ideal"
-            for none. Density matrices to 10 qubits, random trajectories above.
+        noise: noise of the simulator, here or at the service, one of IonQ's models: "aria-1", "aria-2" or
+            "forte-1"; None or "ideal" for none. Density matrices to 10 qubits, random trajectories above.
         shots_per_circuit: measurements of each circuit; None for exact results.
         enable_circuit_batching: one job for many circuits, or one each.
         max_parallel_circuits: the most circuits of a step in flight at once; None for no bound.
