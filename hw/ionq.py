@@ -19,7 +19,8 @@ from hw.client import Client, Secret, find_host, find_key
 from hw.collection import Sent, collect
 from hw.journal import Journal, MemoryJournal
 from hw.limits import MAX_SHOTS, Limits, Load, split
-from hw.payload import Settings, make_work
+from hw.payload import DEFAULT_SHOTS, Settings, make_work
+from hw.planning import Plan, Price, count_gates, read_price
 from hw.policy import Policy
 from hw.polling import Durations
 from hw.results import as_counted
@@ -265,6 +266,87 @@ class IonQ:
             else:
                 rows = [[as_counted(one, n) for one in row] for row, n in zip(rows, shots, strict=True)]
         return to_estimate(handle.grid, Measured(rows, shots, len(found.distributions), found.jobs))
+
+    def check(self, num_qubits: int) -> None:
+        """Asks whether the service can be reached, takes the key, and has the target for so many qubits.
+
+        Args:
+            num_qubits: qubits of the circuits to come.
+
+        Raises:
+            ArgumentError: if the circuits are too large for the target.
+            ServiceError: if it does not, or cannot be reached.
+        """
+        self._runtime.ready(self, num_qubits)
+
+    def plan(
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        features: ArrayLike | None,
+        observables: PauliSum | Sequence[PauliSum],
+        *,
+        mask: Array | None = None,
+    ) -> Plan:
+        """What a call would come to; nothing is sent.
+
+        Args:
+            circuit: the circuit.
+            params: `[S, P]`, real, radians.
+            features: `[B, F]`, `[S, B, F]` or None.
+            observables: one observable or a sequence.
+            mask: `[B]` or `[S, B]`, bool: padding (False) is not counted.
+
+        Returns:
+            The plan.
+
+        Raises:
+            ArgumentError: if something does not fit, or cannot be run there.
+        """
+        grid = make_grid(
+            circuit, params, features, observables, key=None, mask=mask, covariance=False, random=False
+        )
+        shots = None if self.shots is None else self._shots_of_rows(grid)
+        circuits, index = _circuits(grid, merge=self._is_ideal)
+        jobs = list(self._jobs(circuits, index, shots))
+        per_circuit = count_gates(circuit, observables)
+        two = len(circuits) * per_circuit.two
+        return Plan(
+            circuits=len(circuits),
+            jobs=len(jobs),
+            shots=sum((settings.shots or 0) * len(positions) for settings, positions in jobs),
+            gates_1q=sum(each.load.gates for each in circuits) - two,
+            gates_2q=two,
+        )
+
+    def price(self, circuit: Circuit, observables: PauliSum | Sequence[PauliSum]) -> Price | None:
+        """What the service asks for the largest circuit of a call, by its own estimate; nothing is sent.
+
+        Args:
+            circuit: the circuit.
+            observables: what is measured.
+
+        Returns:
+            The price; None if the service does not tell.
+
+        Raises:
+            ServiceError: if it does not take the key, or cannot be reached.
+        """
+        service = self._runtime.ready(self, circuit.num_qubits)
+        gates = count_gates(circuit, observables)
+        shots = max(self.shots) if isinstance(self.shots, tuple) else self.shots
+        body = service.estimate(
+            {
+                "backend": self.target,
+                "type": "ionq.circuit.v1",
+                "qubits": circuit.num_qubits,
+                "shots": DEFAULT_SHOTS if shots is None else shots,
+                "1q_gates": gates.one,
+                "2q_gates": gates.two,
+                "error_mitigation": str(self.debiasing).lower(),
+            }
+        )
+        return None if body is None else read_price(body)
 
     def cancel(self, handle: Handle) -> None:
         """Cancels circuits that were sent; what is done stays.

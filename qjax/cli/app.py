@@ -27,18 +27,37 @@ RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the r
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
 SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
+Config = Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")]
+Preset = Annotated[
+    str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
+]
+Executor = Annotated[
+    str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
+]
 _RUNS = Path("runs")
 
 
 @app.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="SUM", help="Stop before the run costs more, in the service's unit."),
     ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
-    ] = None,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Send a job again that the service does not show after a broken connection; by default the "
+            "run stops and says so.",
+        ),
+    ] = False,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
     ] = None,
@@ -59,6 +78,9 @@ def train(
         config=config,
         preset_name=preset,
         assignments=assignments or [],
+        executor=executor,
+        budget=budget,
+        resubmit=resubmit,
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,
@@ -108,6 +130,26 @@ def show_status(json_output: Json = False, runs_directory: RunsDirectory = _RUNS
     from qjax.cli.sinks import show_status
 
     show_status(runs_directory, json_output)
+
+
+@app.command()
+def plan(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    json_output: Json = False,
+) -> None:
+    """Show circuits, jobs, cost and time on hardware of every gradient method; nothing is sent."""
+    from qjax.cli.plan import show_plan
+
+    show_plan(
+        config=config,
+        preset_name=preset,
+        assignments=assignments or [],
+        executor=executor,
+        json_output=json_output,
+    )
 
 
 @app.command()
