@@ -153,6 +153,21 @@ def plan(
 
 
 @app.command()
+def explain(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    json_output: Json = False,
+) -> None:
+    """Show what a step takes on this machine: passes, operations, memory, time; nothing is run."""
+    from qjax.cli.explain import show_explanation
+
+    show_explanation(
+        config=config, preset_name=preset, assignments=assignments or [], json_output=json_output
+    )
+
+
+@app.command()
 def info(json_output: Json = False) -> None:
     """Show versions, devices and the engine in use."""
     from qjax.cli.info import show_info
