@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from qjax.cli.settings import apply_settings
@@ -21,6 +21,8 @@ from qjax.suite.run import CLASSICAL
 from qjax.suite.run import Progress as SuiteProgress
 from qjax.suite.suite import FROZEN
 from qjax.train import Chunk, Observer
+
+_WIDEST = 1000
 
 
 def run_bench(path: Path, *, json_output: bool, runs_directory: Path) -> None:
@@ -53,7 +55,7 @@ def run_bench(path: Path, *, json_output: bool, runs_directory: Path) -> None:
     if json_output:
         print(content)
         return
-    _print_table(Console(), report)
+    _print_table(report)
     console.print(f"plot: {plot}", soft_wrap=True)
     console.print(f"numbers: {plot.with_suffix('.json')}", soft_wrap=True)
 
@@ -112,7 +114,7 @@ class LiveSuite(SuiteProgress):
 class _Steps:
     """An observer that shows how far one training is."""
 
-    def __init__(self, bar: Progress, task: int, name: str, num_steps: int):
+    def __init__(self, bar: Progress, task: TaskID, name: str, num_steps: int):
         self._bar, self._task, self._name, self._num_steps = bar, task, name, num_steps
 
     def on_chunk(self, chunk: Chunk) -> None:
@@ -121,7 +123,8 @@ class _Steps:
         self._bar.update(self._task, description=description)
 
 
-def _print_table(console: Console, report: Report) -> None:
+def _print_table(report: Report) -> None:
+    console = Console()
     table = Table(
         caption=report.caption, caption_justify="left", box=None, pad_edge=False, header_style="bold"
     )
@@ -148,8 +151,8 @@ def _print_table(console: Console, report: Report) -> None:
         )
         before = (row.dataset, row.model)
     # Wider than a narrow terminal rather than cut: the table is there to be read and kept.
-    wide = console.options.update(width=1000)
-    console.print(table, width=max(console.width, console.measure(table, options=wide).maximum), crop=False)
+    needed = console.measure(table, options=console.options.update(width=_WIDEST)).maximum
+    Console(width=max(console.width, needed)).print(table)
 
 
 def _count(value: float | None) -> str:
