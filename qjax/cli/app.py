@@ -91,6 +91,18 @@ def train(
 
 
 @app.command()
+def bench(
+    suite: Annotated[Path, typer.Argument(help="Suite, a TOML file.")],
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Train and compare a suite: datasets x models x methods x seeds."""
+    from qjax.cli.bench import run_bench
+
+    run_bench(suite, json_output=json_output, runs_directory=runs_directory)
+
+
+@app.command()
 def sync(
     run: Annotated[
         str | None, typer.Argument(help='Id of a run, the beginning of one, or "latest"; all if left out.')
