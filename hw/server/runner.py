@@ -49,7 +49,6 @@ class Runner:
 
     async def _run(self, job_id: str, request: JobRequest | None) -> None:
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._threads, self._jobs.run, job_id, request)
-        job = self._jobs.get_any(job_id)
-        await self._jobs.schedule.wait_until(job["ends_at"])
+        ends_at = await loop.run_in_executor(self._threads, self._jobs.run, job_id, request)
+        await self._jobs.schedule.wait_until(ends_at)
         await loop.run_in_executor(None, self._jobs.finish, job_id)

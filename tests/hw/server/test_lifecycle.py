@@ -68,7 +68,7 @@ def test_a_canceled_job_has_no_results_and_costs_nothing(slow):
     assert job["results"] is None
     assert {status(slow, child) for child in children} == {"canceled"}
     assert slow.get(f"/jobs/{job_id}/results/probabilities/aggregated").status_code == 404
-    assert "cost" not in slow.get(f"/jobs/{job_id}/cost").json()
+    assert slow.get(f"/jobs/{job_id}/cost").json()["cost"]["value"] == 0
 
 
 def test_many_jobs_are_canceled_and_deleted_at_once_or_not_at_all(slow):
