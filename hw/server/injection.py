@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import Any
 
@@ -50,7 +51,7 @@ class FaultInjection:
             await _drop(receive, send)
         elif limit := await happens("rate_limit"):
             message = "There are too many requests. Wait as `Retry-After` says."
-            await _answer(ApiError(429, message, {"Retry-After": f"{limit.seconds:g}"}), send)
+            await _answer(ApiError(429, message, {"Retry-After": str(math.ceil(limit.seconds))}), send)
         elif error := await happens("error_before"):
             await _answer(ApiError(error.status, "A fault was injected; nothing was done."), send)
         elif await happens("drop_after"):
