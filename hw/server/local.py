@@ -39,8 +39,8 @@ class LocalServer:
 
     def __init__(self, config: ServerConfig, port: int = 0):
         self.config = config
-        self._socket = listen(port)
         self._server = make_server(config)
+        self._socket = listen(port)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="ionq-server", daemon=True
         )
