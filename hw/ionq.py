@@ -19,6 +19,7 @@ from hw.client import Client, Secret, find_host, find_key
 from hw.collection import Sent, collect
 from hw.journal import Journal, MemoryJournal
 from hw.limits import MAX_SHOTS, Limits, Load, split
+from hw.native import Entangler, compile_native, entangler_of
 from hw.payload import Settings, make_work
 from hw.policy import Policy
 from hw.polling import Durations
@@ -209,7 +210,8 @@ class IonQ:
         )
         shots = None if self.shots is None else self._shots_of_rows(grid)
         service = self._runtime.ready(self, circuit.num_qubits)
-        circuits, index = _circuits(grid, merge=self._is_ideal)
+        entangler = None if self.gateset == "qis" else entangler_of(self.noise_model or self.target)
+        circuits, index = _circuits(grid, entangler, merge=self._is_ideal)
         sent: list[Sent] = []
         for settings, positions in self._jobs(circuits, index, shots):
             draw = "" if self._is_ideal else _digest([circuits[each].seed for each in positions])
@@ -370,22 +372,17 @@ class _Runtime:
         return self.service
 
 
-def _circuits(grid: Grid, *, merge: bool) -> tuple[list[_Circuit], _Index]:
+def _circuits(grid: Grid, entangler: Entangler | None, *, merge: bool) -> tuple[list[_Circuit], _Index]:
     """The circuits that serve a grid, and which one serves each row and measurement group."""
-    template = translate(grid.circuit)
-    angles = template.angles(grid.params, grid.features)
-    angles = np.broadcast_to(angles, (*grid.shape, angles.shape[-1]))[grid.rows[:, 0], grid.rows[:, 1]]
-    prefixes = template.texts(angles)
-    columns = [circuit_texts(prefixes, basis_change(group)) for group in grid.groups]
-    sizes = [max(1, len(template.gates) + len(basis_change(group))) for group in grid.groups]
+    columns = _written(grid, entangler)
     circuits: list[_Circuit] = []
     known: dict[str, int] = {}
     index: list[tuple[int, ...]] = []
     number_size = len(str(grid.circuit.num_qubits)) + 1
     for row in range(len(grid.rows)):
         serves: list[int] = []
-        for group, (column, size) in enumerate(zip(columns, sizes, strict=True)):
-            text = column[row]
+        for group, column in enumerate(columns):
+            text, size = column[row]
             position = known.get(text) if merge else None
             if position is None:
                 position = known[text] = len(circuits)
@@ -395,6 +392,23 @@ def _circuits(grid: Grid, *, merge: bool) -> tuple[list[_Circuit], _Index]:
             serves.append(position)
         index.append(tuple(serves))
     return circuits, tuple(index)
+
+
+def _written(grid: Grid, entangler: Entangler | None) -> list[Sequence[tuple[str, int]]]:
+    """For each measurement group, the circuits of all rows in JSON form and their numbers of gates."""
+    template = translate(grid.circuit)
+    angles = template.angles(grid.params, grid.features)
+    angles = np.broadcast_to(angles, (*grid.shape, angles.shape[-1]))[grid.rows[:, 0], grid.rows[:, 1]]
+    changes = [basis_change(group) for group in grid.groups]
+    if entangler is not None:
+        gates = template.gates
+        return [compile_native(template.num_qubits, (*gates, *each), angles, entangler) for each in changes]
+    prefixes = template.texts(angles)
+    sizes = [max(1, len(template.gates) + len(each)) for each in changes]
+    return [
+        [(text, size) for text in circuit_texts(prefixes, each)]
+        for each, size in zip(changes, sizes, strict=True)
+    ]
 
 
 def _digest(seeds: Sequence[tuple[int, ...]]) -> str:
@@ -415,6 +429,13 @@ def _check(executor: IonQ) -> None:
             raise ArgumentError(
                 name, f"be one of {', '.join(map(str, known))}", f"it is {value!r}", "Pick one."
             )
+    if executor.gateset == "native" and executor.target == "qpu":
+        raise ArgumentError(
+            "target",
+            "name a machine where circuits are compiled to its native gates",
+            'it is "qpu"',
+            'Write "qpu.forte-1", or `gateset="qis"`.',
+        )
     if executor.noise_model is not None and not is_simulator:
         raise ArgumentError(
             "noise_model",

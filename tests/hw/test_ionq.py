@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import pickle
+from typing import Any
 
 import cirq_ionq
 import jax
@@ -151,7 +152,7 @@ def test_the_stock_client_reads_the_results_of_a_job(service: StandIn, double: N
     )
     stock = cirq_ionq.Service(service.url, KEY)
     stock._client.batch_mode = True
-    results = stock.get_job("job-0").results(polling_seconds=0.01)
+    results: Any = stock.get_job("job-0").results()
     assert [result.repetitions() for result in results] == [300] * 6
     assert results[0].to_cirq_result(seed=1).measurements["m"].shape == (300, 3)
     for number, result in enumerate(results):
