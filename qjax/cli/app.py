@@ -20,6 +20,8 @@ ionq_app = typer.Typer(
     help="IonQ's service, and a server on this machine that speaks its API.", no_args_is_help=True
 )
 app.add_typer(ionq_app, name="ionq")
+sink_app = typer.Typer(help="Replicas of the runs elsewhere.", no_args_is_help=True)
+app.add_typer(sink_app, name="sink")
 
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
@@ -34,6 +36,7 @@ Assignments = Annotated[
 Executor = Annotated[
     str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
 ]
+SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
 _RUNS = Path("runs")
 
 
@@ -62,6 +65,9 @@ def train(
         bool, typer.Option("--baselines", help="Also train logistic regression and the frozen twin.")
     ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Also draw loss and accuracy to a PNG file.")] = False,
+    sink: Annotated[
+        str | None, typer.Option(metavar="SINK", help='Also replicate the run to "pinecone[:INDEX]".')
+    ] = None,
     json_output: Json = False,
     runs_directory: RunsDirectory = _RUNS,
 ) -> None:
@@ -78,6 +84,7 @@ def train(
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,
+        sink_name=sink,
         json_output=json_output,
         runs_directory=runs_directory,
     )
@@ -101,6 +108,48 @@ def plan(
         executor=executor,
         json_output=json_output,
     )
+
+
+@app.command()
+def sync(
+    run: Annotated[
+        str | None, typer.Argument(help='Id of a run, the beginning of one, or "latest"; all if left out.')
+    ] = None,
+    sink: SinkName = "pinecone",
+    again: Annotated[
+        bool, typer.Option("--again", help="Send everything again, as for an index that was made anew.")
+    ] = False,
+    patience: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to try where the service does not answer.")
+    ] = 300.0,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Send what is recorded and not yet replicated."""
+    from qjax.cli.sinks import sync_runs
+
+    sync_runs(runs_directory, run, sink, again, patience, json_output)
+
+
+@app.command()
+def verify(
+    run: Run = "latest",
+    sink: SinkName = "pinecone",
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Compare the record of a run with its replica, by hash."""
+    from qjax.cli.sinks import verify_run
+
+    verify_run(runs_directory, run, sink, json_output)
+
+
+@sink_app.command("status")
+def show_status(json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
+    """Show how far each run has been sent; asks nobody."""
+    from qjax.cli.sinks import show_status
+
+    show_status(runs_directory, json_output)
 
 
 @app.command()

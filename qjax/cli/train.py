@@ -18,6 +18,7 @@ from qjax.cli.executors import connected, described
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
 from qjax.cli.settings import apply_settings
+from qjax.cli.sinks import check_sink, open_sink, replicated
 from qjax.errors import ArgumentError
 from qjax.store import RunRecord, RunStore
 from qjax.train import summary, train
@@ -36,6 +37,7 @@ def run_training(
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
+    sink_name: str | None,
     json_output: bool,
     runs_directory: Path,
 ) -> None:
@@ -51,6 +53,7 @@ def run_training(
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
+        sink_name: where to replicate it, or None.
         json_output: whether to print JSON.
         runs_directory: folder of the store.
 
@@ -79,7 +82,10 @@ def run_training(
     if budget is not None:
         check_budget(budget, training.executor)
     apply_settings(training)
+    sink = None if sink_name is None else open_sink(sink_name)
     prepared = prepare(training, described(training))
+    if sink is not None:
+        check_sink(sink, prepared, console)
     # The store is opened no sooner, so that a misspelt word or a wrong key leaves no empty one behind.
     with (
         connected(prepared, runs_directory, budget, resubmit) as executor_for,
@@ -89,7 +95,10 @@ def run_training(
             _print_header(console, prepared)
         seconds_before = seconds_since_start()
         try:
-            with LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress:
+            with (
+                replicated(runs_directory, sink, console) as started,
+                LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress,
+            ):
                 result = train(
                     training,
                     store=store,
@@ -98,6 +107,7 @@ def run_training(
                     observers=[progress],
                     prepared=prepared,
                     executor_for=executor_for,
+                    started=started,
                 )
         except KeyboardInterrupt:
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")

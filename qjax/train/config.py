@@ -71,6 +71,8 @@ class TrainingConfig:
             parameters of step t - d, so that the circuits of d + 1 steps are in flight at once.
         evaluate: when the model is evaluated on all samples: "epoch" (after each), "end" or "never"; None for
             "epoch" where circuits run on this machine, and for "end" where each of them costs.
+        record_states: which states of the circuit the store keeps: "never" any, of each "batch" its samples
+            before its step, after each "epoch" all samples, or all samples at the "end".
 
     Raises:
         ArgumentError: if a value cannot work; the message names the key.
@@ -123,6 +125,7 @@ class TrainingConfig:
     batch_submission_timeout: float = 300.0
     pipeline_depth: int = 0
     evaluate: Literal["epoch", "end", "never"] | None = None
+    record_states: Literal["never", "batch", "epoch", "end"] = "never"
 
     def __post_init__(self):
         hints = _hints()
@@ -162,6 +165,13 @@ class TrainingConfig:
             )
         if self.noise is not None and self.noise not in NOISE_MODELS:
             raise unknown_name("noise", self.noise, NOISE_MODELS)
+        if self.record_states != "never" and self.num_qubits > _MAX_RECORDED_QUBITS:
+            raise ArgumentError(
+                "record_states",
+                f'be "never" where the model has more than {_MAX_RECORDED_QUBITS} qubits',
+                f"it has {self.num_qubits}",
+                "Leave the key out: a state for each sample would fill the disk.",
+            )
         self._check_method()
 
     def _check_method(self) -> None:
@@ -244,6 +254,8 @@ class TrainingConfig:
         """All keys and values, ready for JSON; `from_mapping` reads them back."""
         return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
 
+
+_MAX_RECORDED_QUBITS = 20
 
 _AT_LEAST_ONE = (
     "num_samples",

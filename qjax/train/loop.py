@@ -17,8 +17,8 @@ from qjax.gradients import Batch
 from qjax.train.observers import Chunk, Observer, SplitEvaluation
 from qjax.train.step import Step, StepInfo, TrainState, scan_steps
 
-CHUNK_SECONDS = 0.5
-"""The most that a chunk should take: what a killed run may lose."""
+CHUNK_SECONDS = 0.25
+"""The most that a chunk should take. A killed run may lose one, and as much again that is being written."""
 _MAX_STEPS = 2048
 _MAX_BYTES = 2**26
 
@@ -59,8 +59,8 @@ def run_loop(
 ) -> LoopTimes:
     """Trains from a state to the end of a loader's steps.
 
-    Steps run inside one compiled scan, in chunks that take about half a second at most; the next chunk's
-    batches are made meanwhile. Numbers do not depend on how steps fall into chunks.
+    Steps run inside one compiled scan, in chunks that take about a quarter of a second at most; the next
+    chunk's batches are made meanwhile. Numbers do not depend on how steps fall into chunks.
 
     Args:
         step: the training step.

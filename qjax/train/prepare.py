@@ -35,6 +35,7 @@ class Prepared:
         method: the gradient method.
         features: encoded features of all samples, training part first, `[N, E]`.
         targets: their targets `[N]`.
+        order: the sample of `dataset` that each of them is, `[N]`.
     """
 
     config: TrainingConfig
@@ -47,6 +48,7 @@ class Prepared:
     method: GradientMethod
     features: np.ndarray
     targets: np.ndarray
+    order: np.ndarray
 
     @property
     def num_train(self) -> int:
@@ -64,12 +66,15 @@ class Prepared:
         )
 
 
-def prepare(config: TrainingConfig, executor: Executor | None = None) -> Prepared:
+def prepare(
+    config: TrainingConfig, executor: Executor | None = None, *, dataset: data.Dataset | None = None
+) -> Prepared:
     """Loads the data, fits the preprocessing, builds the model; checks that all parts fit.
 
     Args:
         config: the configuration.
         executor: runs the circuits; None for the simulator that the configuration describes.
+        dataset: the data, where it need not be loaded, as from the record of a run.
 
     Returns:
         What a run needs.
@@ -81,14 +86,16 @@ def prepare(config: TrainingConfig, executor: Executor | None = None) -> Prepare
     method = gradient_method(config)
     if method.parts is None and not executor.traceable:
         raise refused(executor)
-    dataset = data.load(
-        config.dataset,
-        target=config.target,
-        task=config.task,
-        num_samples=config.num_samples,
-        seed=config.seed,
-    )
-    train_set, test_set = data.split(dataset, config.test_fraction, config.seed)
+    if dataset is None:
+        dataset = data.load(
+            config.dataset,
+            target=config.target,
+            task=config.task,
+            num_samples=config.num_samples,
+            seed=config.seed,
+        )
+    parts = data.split_indices(dataset, config.test_fraction, config.seed)
+    train_set, test_set = (dataset.subset(part) for part in parts)
     if config.batch_size > train_set.num_samples:
         raise ArgumentError(
             "batch_size",
@@ -118,6 +125,7 @@ def prepare(config: TrainingConfig, executor: Executor | None = None) -> Prepare
         method=method,
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
+        order=np.concatenate(parts),
     )
 
 

@@ -21,7 +21,7 @@ from qjax.train.optimizers import make_optimizer
 from qjax.train.outside import make_outside_step
 from qjax.train.outside_loop import run_outside_loop
 from qjax.train.prepare import Prepared, dispatched, prepare
-from qjax.train.recording import Recorder, restore_tally
+from qjax.train.recording import Recorder, restore_tally, run_data
 from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
@@ -35,6 +35,7 @@ def train(
     observers: Sequence[Observer] = (),
     prepared: Prepared | None = None,
     executor_for: Callable[[str], Executor] | None = None,
+    started: Callable[[str], None] | None = None,
 ) -> Result:
     """Trains a model and records the run.
 
@@ -48,6 +49,7 @@ def train(
         prepared: what `prepare(config)` gave, where it was called already.
         executor_for: makes the executor from the run's id ("" without a store), for services that keep a
             journal of each run; None for the one that was prepared with.
+        started: called with the run's id before its first step.
 
     Returns:
         The result; the same for an unbroken run and for one that was resumed.
@@ -60,7 +62,7 @@ def train(
         >>> train(config).gradient_circuits
         200
     """
-    started = time.perf_counter()
+    begun = time.perf_counter()
     prepared = prepared or prepare(config)
     if resume is not None:
         if store is None:
@@ -76,7 +78,7 @@ def train(
     if store is None:
         if executor_for is not None:
             prepared = replace(prepared, executor=executor_for(""))
-        return _run(prepared, state, tally, observers, started)
+        return _run(prepared, state, tally, observers, begun)
     if resume is None:
         run = store.create_run(
             config.to_mapping(),
@@ -84,6 +86,7 @@ def train(
             prepared.model.circuit.content_hash,
             {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
             name,
+            run_data(prepared),
         )
     else:
         run = resume
@@ -93,9 +96,10 @@ def train(
         state = _resumed(store, run, prepared, state, tally)
     tally.run = run
     try:
-        result = _run(
-            prepared, state, tally, [Recorder(store, run, prepared.model.task), *observers], started
-        )
+        with Recorder(store, run, prepared, state) as recorder:
+            if started is not None:
+                started(run)
+            result = _run(prepared, state, tally, [recorder, *observers], begun)
     except (KeyboardInterrupt, StoppedError):
         store.finish_run(run, "interrupted", {})
         raise
@@ -131,7 +135,7 @@ def initial_state(prepared: Prepared) -> TrainState:
 
 
 def _run(
-    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], started: float
+    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], begun: float
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
@@ -144,7 +148,10 @@ def _run(
         )
         every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluation]
         evaluate = make_evaluation(prepared, state) if every else _no_evaluation
-        preparing = time.perf_counter() - started
+        stop = {"epoch": loader.steps_per_epoch, "batch": 1}.get(config.record_states)
+        if stop is not None:
+            every, evaluate = stop, _only_every(every, evaluate)
+        preparing = time.perf_counter() - begun
         arguments = (state, loader, [tally, *observers])
         options: _LoopOptions = {
             "evaluate": evaluate,
@@ -156,6 +163,15 @@ def _run(
         else:
             times = run_outside_loop(make_outside_step(*parts), *arguments, **options)
     return tally.result(times.steps, preparing + times.compile)
+
+
+def _only_every(every: int | None, evaluate: Evaluate) -> Evaluate:
+    """An evaluation that is asked more often, so that chunks end there, but evaluates as seldom as before."""
+
+    def evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
+        return evaluate(state) if every is not None and int(state.step) % every == 0 else ()
+
+    return evaluation
 
 
 class _LoopOptions(TypedDict):
