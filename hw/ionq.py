@@ -510,8 +510,10 @@ def _check(executor: IonQ) -> None:
             raise ArgumentError(
                 name, "be a number of seconds, 0 or more", f"it is {value!r}", "Pass a number."
             )
-    if isinstance(executor.max_attempts, bool) or not isinstance(executor.max_attempts, int):
-        raise ArgumentError("max_attempts", "be an integer", f"it is {executor.max_attempts!r}", "Pass 3.")
+    attempts = executor.max_attempts
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+        raise ArgumentError("max_attempts", "be a positive integer", f"it is {attempts!r}", "Pass 3.")
+    find_host(executor.remote_host)
     _check_shots(executor, is_simulator)
 
 

@@ -10,7 +10,6 @@ from hw.client import KEY_VARIABLES, Answer, Client, NoAnswerError, NotSentError
 from hw.errors import AuthenticationError, RefusedError, ResultError, ServiceError
 
 Record = dict[str, Any]
-PAGE = 100
 OK = range(200, 300)
 
 
@@ -75,7 +74,7 @@ class Service:
         token: str | None = None
         seen: set[str] = set()
         while True:
-            page = query | {"limit": PAGE} | ({} if token is None else {"next": token})
+            page = query | ({} if token is None else {"next": token})
             found = self._idempotent("GET", "/jobs", query=page, missing={"jobs": []})
             if not isinstance(found, dict) or not isinstance(found.get("jobs"), list):
                 raise ResultError("The service's list of jobs cannot be read. Try again later.")

@@ -16,16 +16,17 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show and plot recorded runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+sink_app = typer.Typer(help="Replicas of the runs elsewhere.", no_args_is_help=True)
+app.add_typer(sink_app, name="sink")
 ionq_app = typer.Typer(
     help="IonQ's service, and a server on this machine that speaks its API.", no_args_is_help=True
 )
 app.add_typer(ionq_app, name="ionq")
-sink_app = typer.Typer(help="Replicas of the runs elsewhere.", no_args_is_help=True)
-app.add_typer(sink_app, name="sink")
 
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
+SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
 Config = Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")]
 Preset = Annotated[
     str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
@@ -36,7 +37,6 @@ Assignments = Annotated[
 Executor = Annotated[
     str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
 ]
-SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
 _RUNS = Path("runs")
 
 
@@ -91,26 +91,6 @@ def train(
 
 
 @app.command()
-def plan(
-    config: Config = None,
-    preset: Preset = None,
-    assignments: Assignments = None,
-    executor: Executor = None,
-    json_output: Json = False,
-) -> None:
-    """Show circuits, jobs, cost and time on hardware of every gradient method; nothing is sent."""
-    from qjax.cli.plan import show_plan
-
-    show_plan(
-        config=config,
-        preset_name=preset,
-        assignments=assignments or [],
-        executor=executor,
-        json_output=json_output,
-    )
-
-
-@app.command()
 def sync(
     run: Annotated[
         str | None, typer.Argument(help='Id of a run, the beginning of one, or "latest"; all if left out.')
@@ -150,6 +130,26 @@ def show_status(json_output: Json = False, runs_directory: RunsDirectory = _RUNS
     from qjax.cli.sinks import show_status
 
     show_status(runs_directory, json_output)
+
+
+@app.command()
+def plan(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    json_output: Json = False,
+) -> None:
+    """Show circuits, jobs, cost and time on hardware of every gradient method; nothing is sent."""
+    from qjax.cli.plan import show_plan
+
+    show_plan(
+        config=config,
+        preset_name=preset,
+        assignments=assignments or [],
+        executor=executor,
+        json_output=json_output,
+    )
 
 
 @app.command()

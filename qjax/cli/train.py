@@ -107,8 +107,8 @@ def run_training(
                     name=name,
                     observers=[progress],
                     prepared=prepared,
-                    executor_for=executor_for,
                     started=started,
+                    executor_for=executor_for,
                 )
         except KeyboardInterrupt:
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")

@@ -34,8 +34,8 @@ def train(
     name: str = "train",
     observers: Sequence[Observer] = (),
     prepared: Prepared | None = None,
-    executor_for: Callable[[str], Executor] | None = None,
     started: Callable[[str], None] | None = None,
+    executor_for: Callable[[str], Executor] | None = None,
 ) -> Result:
     """Trains a model and records the run.
 
@@ -47,9 +47,9 @@ def train(
         name: name of the run in the store.
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
+        started: called with the run's id before its first step.
         executor_for: makes the executor from the run's id ("" without a store), for services that keep a
             journal of each run; None for the one that was prepared with.
-        started: called with the run's id before its first step.
 
     Returns:
         The result; the same for an unbroken run and for one that was resumed.
