@@ -26,11 +26,13 @@ class NativeCircuit(NamedTuple):
 
     Attributes:
         text: its JSON form.
-        gates: how many gates it has.
+        gates_1q: its gates on one qubit.
+        gates_2q: its gates on two.
     """
 
     text: str
-    gates: int
+    gates_1q: int
+    gates_2q: int
 
 
 class _Pulse(NamedTuple):
@@ -189,12 +191,13 @@ def _written(pulses: Sequence[_Pulse], num_circuits: int) -> list[NativeCircuit]
     always = np.ones(num_circuits, bool)
     present = np.stack([always if pulse.present is None else pulse.present for pulse in pulses], axis=1)
     patterns, which = np.unique(present, axis=0, return_inverse=True)
-    written: list[NativeCircuit] = [NativeCircuit("", 0)] * num_circuits
+    written: list[NativeCircuit] = [NativeCircuit("", 0, 0)] * num_circuits
     for number, pattern in enumerate(patterns):
         kept = [pulse for pulse, is_kept in zip(pulses, pattern, strict=True) if is_kept]
         text = f'{{"circuit":[{",".join(pulse.text for pulse in kept)}]}}'
+        two = sum('"targets"' in pulse.text for pulse in kept)
         rows = np.flatnonzero(which.ravel() == number)
         table = np.stack([column[rows] for pulse in kept for column in pulse.numbers], axis=1)
         for row, numbers in zip(rows, table.tolist(), strict=True):
-            written[row] = NativeCircuit(text % tuple(numbers), len(kept))
+            written[row] = NativeCircuit(text % tuple(numbers), len(kept) - two, two)
     return written

@@ -16,6 +16,8 @@ app = typer.Typer(
 )
 runs_app = typer.Typer(help="List, show and plot recorded runs.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
+sink_app = typer.Typer(help="Replicas of the runs elsewhere.", no_args_is_help=True)
+app.add_typer(sink_app, name="sink")
 ionq_app = typer.Typer(
     help="IonQ's service, and a server on this machine that speaks its API.", no_args_is_help=True
 )
@@ -24,18 +26,38 @@ app.add_typer(ionq_app, name="ionq")
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
+SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
+Config = Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")]
+Preset = Annotated[
+    str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
+]
+Executor = Annotated[
+    str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
+]
 _RUNS = Path("runs")
 
 
 @app.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="SUM", help="Stop before the run costs more, in the service's unit."),
     ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
-    ] = None,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Send a job again that the service does not show after a broken connection; by default the "
+            "run stops and says so.",
+        ),
+    ] = False,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
     ] = None,
@@ -43,6 +65,9 @@ def train(
         bool, typer.Option("--baselines", help="Also train logistic regression and the frozen twin.")
     ] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Also draw loss and accuracy to a PNG file.")] = False,
+    sink: Annotated[
+        str | None, typer.Option(metavar="SINK", help='Also replicate the run to "pinecone[:INDEX]".')
+    ] = None,
     json_output: Json = False,
     runs_directory: RunsDirectory = _RUNS,
 ) -> None:
@@ -53,11 +78,77 @@ def train(
         config=config,
         preset_name=preset,
         assignments=assignments or [],
+        executor=executor,
+        budget=budget,
+        resubmit=resubmit,
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,
+        sink_name=sink,
         json_output=json_output,
         runs_directory=runs_directory,
+    )
+
+
+@app.command()
+def sync(
+    run: Annotated[
+        str | None, typer.Argument(help='Id of a run, the beginning of one, or "latest"; all if left out.')
+    ] = None,
+    sink: SinkName = "pinecone",
+    again: Annotated[
+        bool, typer.Option("--again", help="Send everything again, as for an index that was made anew.")
+    ] = False,
+    patience: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long to try where the service does not answer.")
+    ] = 300.0,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Send what is recorded and not yet replicated."""
+    from qjax.cli.sinks import sync_runs
+
+    sync_runs(runs_directory, run, sink, again, patience, json_output)
+
+
+@app.command()
+def verify(
+    run: Run = "latest",
+    sink: SinkName = "pinecone",
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Compare the record of a run with its replica, by hash."""
+    from qjax.cli.sinks import verify_run
+
+    verify_run(runs_directory, run, sink, json_output)
+
+
+@sink_app.command("status")
+def show_status(json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
+    """Show how far each run has been sent; asks nobody."""
+    from qjax.cli.sinks import show_status
+
+    show_status(runs_directory, json_output)
+
+
+@app.command()
+def plan(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    json_output: Json = False,
+) -> None:
+    """Show circuits, jobs, cost and time on hardware of every gradient method; nothing is sent."""
+    from qjax.cli.plan import show_plan
+
+    show_plan(
+        config=config,
+        preset_name=preset,
+        assignments=assignments or [],
+        executor=executor,
+        json_output=json_output,
     )
 
 

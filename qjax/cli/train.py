@@ -11,15 +11,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from qjax.cli.budget import check_budget
 from qjax.cli.clock import seconds_since_start
 from qjax.cli.configuration import read_config, resumed_config
+from qjax.cli.executors import connected, described
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
 from qjax.cli.settings import apply_settings
+from qjax.cli.sinks import check_sink, open_sink, replicated
 from qjax.errors import ArgumentError
 from qjax.store import RunRecord, RunStore
 from qjax.train import summary, train
 from qjax.train.baselines import Baseline, run_baselines
+from qjax.train.config import SERVICES
 from qjax.train.prepare import Prepared, prepare
 
 
@@ -28,9 +32,13 @@ def run_training(
     config: Path | None,
     preset_name: str | None,
     assignments: list[str],
+    executor: str | None,
+    budget: float | None,
+    resubmit: bool,
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
+    sink_name: str | None,
     json_output: bool,
     runs_directory: Path,
 ) -> None:
@@ -40,9 +48,13 @@ def run_training(
         config: TOML file, or None.
         preset_name: preset, or None.
         assignments: texts of `--set`.
+        executor: the configuration's `executor`, or None.
+        budget: what the run may cost, or None.
+        resubmit: whether a job is sent again of which it cannot be found out whether the service has it.
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
+        sink_name: where to replicate it, or None.
         json_output: whether to print JSON.
         runs_directory: folder of the store.
 
@@ -52,6 +64,8 @@ def run_training(
     # A service manager stops a process by SIGTERM: end as by Ctrl-C, with the run marked and resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True)
+    if executor is not None:
+        assignments = [*assignments, f"executor={executor}"]
     if resume is None:
         training = read_config(config, preset_name, assignments)
         name = config.stem if config else preset_name or "train"
@@ -66,15 +80,26 @@ def run_training(
         record = _recorded(runs_directory, resume)
         training = resumed_config(record.config, assignments)
         name, resume = record.name, record.id
+    if budget is not None:
+        check_budget(budget, training.executor)
     apply_settings(training)
-    prepared = prepare(training)
-    # Opened no sooner, so that a misspelt word leaves no empty store behind.
-    with RunStore.open(runs_directory) as store:
+    sink = None if sink_name is None else open_sink(sink_name)
+    prepared = prepare(training, described(training))
+    if sink is not None:
+        check_sink(sink, prepared, console)
+    # The store is opened no sooner, so that a misspelt word or a wrong key leaves no empty one behind.
+    with (
+        connected(prepared, runs_directory, budget, resubmit) as executor_for,
+        RunStore.open(runs_directory) as store,
+    ):
         if not json_output:
             _print_header(console, prepared)
         seconds_before = seconds_since_start()
         try:
-            with LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress:
+            with (
+                replicated(runs_directory, sink, console) as started,
+                LiveProgress(console, prepared.loader().num_steps, _score_name(prepared)) as progress,
+            ):
                 result = train(
                     training,
                     store=store,
@@ -82,6 +107,8 @@ def run_training(
                     name=name,
                     observers=[progress],
                     prepared=prepared,
+                    started=started,
+                    executor_for=executor_for,
                 )
         except KeyboardInterrupt:
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")
@@ -119,6 +146,12 @@ def _print_header(console: Console, prepared: Prepared) -> None:
         f"[bold]{config.ansatz}[/]: {circuit.num_qubits} qubits, {circuit.num_params} circuit parameters, "
         f"{config.gradient_method}, {shots}, {config.optimizer}"
     )
+    if config.executor in SERVICES:
+        when = {"epoch": "after each epoch", "end": "at the end only", "never": "never"}[config.evaluation]
+        console.print(
+            f"[bold]{config.executor}[/]: {config.backend}, up to {config.pipeline_depth + 1} step(s) in flight; "
+            f"all samples are evaluated {when}"
+        )
 
 
 def _print_report(

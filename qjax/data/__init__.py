@@ -7,7 +7,7 @@ from qjax.data.files import read_csv, read_npz
 from qjax.data.loader import BatchChunk, BatchLoader
 from qjax.data.preprocessing import Preprocessing
 from qjax.data.registry import load, names
-from qjax.data.splits import split, subsample
+from qjax.data.splits import split, split_indices, subsample
 from qjax.data.synthetic import hidden_manifold, parity, rings, two_curves
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "read_npz",
     "rings",
     "split",
+    "split_indices",
     "subsample",
     "two_curves",
 ]

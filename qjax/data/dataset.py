@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from qjax.content import content_hash
 from qjax.data.checks import listed, shown
 from qjax.errors import ArgumentError, DataError
 
@@ -95,12 +95,7 @@ class Dataset:
         It covers dtype, shape and (little-endian) bytes of both arrays, and no names: the same numbers
         read from two files have the same hash on every machine.
         """
-        digest = hashlib.sha256()
-        for array in (self.features, self.targets):
-            little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            digest.update(f"{little_endian.dtype.str}{little_endian.shape}".encode())
-            digest.update(little_endian.tobytes())
-        return digest.hexdigest()
+        return content_hash((self.features, self.targets))
 
     def subset(self, indices: npt.ArrayLike) -> Dataset:
         """Return the samples at `indices`, in that order, with the same names.

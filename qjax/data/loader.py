@@ -149,6 +149,25 @@ class BatchLoader:
             pending[1].cancel()
         return self._make_chunk(*steps)
 
+    def indices(self, start_step: int, length: int) -> npt.NDArray[np.int32]:
+        """Return which samples the batches of steps hold, without the samples.
+
+        Args:
+            start_step: as for `chunk`.
+            length: as for `chunk`.
+
+        Returns:
+            Shape [L, B], -1 for padding.
+
+        Raises:
+            ArgumentError: an argument is out of range.
+
+        Example:
+            >>> BatchLoader([[0.0]], [1], batch_size=1, num_epochs=2, seed=0).indices(0, 2).ravel()
+            array([0, 0], dtype=int32)
+        """
+        return self._make_indices(*_check_steps(start_step, length))
+
     def prefetch(self, start_step: int, length: int) -> None:
         """Start to prepare a chunk in the background, for `chunk` with the same arguments to take.
 
@@ -200,7 +219,7 @@ class BatchLoader:
         rows[:taken] = order[:taken]
         return rows.reshape(self.steps_per_epoch, self._batch_size)
 
-    def _make_chunk(self, start_step: int, length: int) -> BatchChunk:
+    def _make_indices(self, start_step: int, length: int) -> npt.NDArray[np.int32]:
         indices = np.full((length, self._batch_size), -1, dtype=np.int32)
         step, stop_step = start_step, min(start_step + length, self.num_steps)
         while step < stop_step:
@@ -208,6 +227,10 @@ class BatchLoader:
             rows = self._epoch_rows(epoch)[first : first + stop_step - step]
             indices[step - start_step : step - start_step + len(rows)] = rows
             step += len(rows)
+        return indices
+
+    def _make_chunk(self, start_step: int, length: int) -> BatchChunk:
+        indices = self._make_indices(start_step, length)
         # Padding gathers sample 0, which is real and therefore as finite as all others.
         gathered = np.maximum(indices, 0)
         return BatchChunk(

@@ -35,6 +35,32 @@ def split(dataset: Dataset, test_fraction: float = 0.2, seed: int = 0) -> tuple[
         >>> train.num_samples, test.num_samples
         (75, 25)
     """
+    train, test = split_indices(dataset, test_fraction, seed)
+    return dataset.subset(train), dataset.subset(test)
+
+
+def split_indices(
+    dataset: Dataset, test_fraction: float = 0.2, seed: int = 0
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return which samples `split` puts into the training part and which into the test part.
+
+    Args:
+        dataset: as for `split`.
+        test_fraction: as for `split`.
+        seed: as for `split`.
+
+    Returns:
+        Sample indices of the training part and of the test part, each in ascending order.
+
+    Raises:
+        ArgumentError: as for `split`.
+        DataError: as for `split`.
+
+    Example:
+        >>> line = Dataset("line", np.eye(4), np.arange(4.0), "regression")
+        >>> [len(part) for part in split_indices(line, 0.25)]
+        [3, 1]
+    """
     if not 0.0 < check_real("test_fraction", test_fraction) < 1.0:
         raise ArgumentError(
             "test_fraction",
@@ -51,7 +77,7 @@ def split(dataset: Dataset, test_fraction: float = 0.2, seed: int = 0) -> tuple[
     test_sizes = np.clip(_round_to_whole(sizes * test_fraction), 1, sizes - 1)
     in_test = np.zeros(dataset.num_samples, dtype=bool)
     in_test[_draw(rng, strata, test_sizes)] = True
-    return dataset.subset(np.flatnonzero(~in_test)), dataset.subset(np.flatnonzero(in_test))
+    return np.flatnonzero(~in_test), np.flatnonzero(in_test)
 
 
 def subsample(dataset: Dataset, num_samples: int, seed: int = 0) -> Dataset:

@@ -78,10 +78,11 @@ class NoisyEngine:
                 program, params, features, None, lambda state, *_: density.outcome_probabilities(state, maps)
             )
         simulated = partial(self._trajectory_values, program, function=self._read)
-        across, aside = self._chunks(program, self.num_trajectories, 0)
+        num_trajectories = self.num_trajectories
+        across, aside = self._chunks(program, num_trajectories, 0)
 
         def average(one_set: Array, sample: Array, key: Array, _: Any) -> Array:
-            keys = jax.random.split(key, self.num_trajectories)
+            keys = jax.random.split(key, num_trajectories)
             return _mean_in_chunks(partial(simulated, one_set, sample), keys, aside)
 
         return map_circuits(average, params, features, keys, chunk=across)
@@ -240,7 +241,7 @@ class NoisyEngine:
     ) -> Array:
         """Applies a function to the state of one trajectory, and to random numbers beside where asked."""
         dtype = np.dtype(self.dtype)
-        number = trajectories.num_draws(program.steps, self.noise)
+        number = trajectories.num_draws(program, self.noise)
         draws = jax.random.uniform(key, (number + (beside or 0),), xla.real_dtype(dtype))
         state = trajectories.trajectory(program, params, features, self.noise, draws[:number], dtype)
         state = trajectories.refuse_derivative(state)
@@ -255,7 +256,7 @@ class NoisyEngine:
         num_qubits = state.size.bit_length() - 1
         wrong = jnp.asarray(channels.readout_matrix(self.noise), probabilities.dtype)
         matrices = jnp.broadcast_to(wrong, (num_qubits, 2, 2))
-        return xla.apply_product(probabilities, range(num_qubits), matrices, num_qubits)
+        return xla.apply_product(probabilities, range(num_qubits), matrices, num_qubits).real
 
     def _rotated(self, state: Array, change: Array) -> Array:
         return xla.apply_product(state, range(len(change)), change, len(change))

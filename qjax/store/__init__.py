@@ -7,22 +7,31 @@ that `RunStore.append` had returned from.
 
 from __future__ import annotations
 
+from qjax.store.batches import Batches
 from qjax.store.environment import describe_environment
 from qjax.store.journal import JournalEntry, RunJournal
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, RunStatus, Split, StepMetrics
+from qjax.store.rundata import RunData
 from qjax.store.serialization import from_bytes, to_bytes
+from qjax.store.states import EncodedStates, Snapshot
+from qjax.store.steprecord import StepRecord
 from qjax.store.store import RunStore
 
 __all__ = [
+    "Batches",
     "Checkpoint",
+    "EncodedStates",
     "Evaluation",
     "JournalEntry",
+    "RunData",
     "RunJournal",
     "RunRecord",
     "RunStatus",
     "RunStore",
+    "Snapshot",
     "Split",
     "StepMetrics",
+    "StepRecord",
     "describe_environment",
     "from_bytes",
     "to_bytes",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -60,7 +61,7 @@ def connect(
 
 @contextmanager
 def transaction(
-    connection: sqlite3.Connection, path: Path, mode: Literal["read", "write"]
+    connection: sqlite3.Connection, path: Path, mode: Literal["read", "write"], *, durable: bool = True
 ) -> Iterator[sqlite3.Connection]:
     """Runs a block in one transaction: all of it is kept, or on any exception nothing.
 
@@ -69,6 +70,8 @@ def transaction(
         path: the database file, for messages.
         mode: "read" sees one moment of the database; "write" also keeps other writers out from the
             start, so that what the block reads cannot change before it writes.
+        durable: whether to wait until the disk has it, so that it outlives a power cut. Otherwise that is
+            left to the next transaction that does; a killed process loses nothing in either case.
 
     Yields:
         The connection.
@@ -85,14 +88,18 @@ def transaction(
         (0,)
     """
     with explained(path):
-        connection.execute("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
+        if not durable:
+            connection.execute("PRAGMA synchronous = NORMAL")
         try:
+            connection.execute("BEGIN" if mode == "read" else "BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
         finally:
             # SQLite itself ends the transaction after some errors (a full disk is one).
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if not durable:
+                connection.execute("PRAGMA synchronous = FULL")
 
 
 def check_sound(connection: sqlite3.Connection, path: Path) -> None:
@@ -157,7 +164,10 @@ def _set_up(connection: sqlite3.Connection, path: Path, create: bool, busy_secon
         _use_log(connection, path, busy_seconds)
         with transaction(connection, path, "write"):
             # Another process may have been faster.
-            migrate(connection, _version(connection, path))
+            version = _version(connection, path)
+            if 0 < version < SCHEMA_VERSION:
+                _keep_copy(path, version)
+            migrate(connection, version)
     if tables(connection) != expected_tables():
         raise damaged(path, "its tables are not those of a run store")
 
@@ -175,6 +185,30 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
             f"{SCHEMA_VERSION}. Update qjax."
         )
     return version
+
+
+def _keep_copy(path: Path, version: int) -> None:
+    """Copies the database of an older version beside it, as `runs.sqlite.v1.bak` for version 1."""
+    kept = path.with_name(f"{path.name}.v{version}.bak")
+    unfinished = kept.with_name(f"{kept.name}.part")
+    try:
+        unfinished.unlink(missing_ok=True)
+        # Connections of their own: the caller's transaction keeps writers out, and readers see what was
+        # committed last.
+        with (
+            closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            source.backup(copy)
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(kept)
+    except OSError as error:
+        raise StoreError(
+            f"The run store {path} has schema version {version} and is brought to version {SCHEMA_VERSION} "
+            f"after a copy of it was made, but {kept} cannot be written ({error.strerror}). Make room in its "
+            "folder."
+        ) from error
 
 
 def _use_log(connection: sqlite3.Connection, path: Path, busy_seconds: float) -> None:

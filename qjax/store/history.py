@@ -47,22 +47,33 @@ def check_continues(
         )
 
 
-def read_metrics(connection: sqlite3.Connection, path: Path, progress: Progress) -> StepMetrics:
+def read_metrics(
+    connection: sqlite3.Connection,
+    path: Path,
+    progress: Progress,
+    first_step: int = 0,
+    stop_step: int | None = None,
+) -> StepMetrics:
     """Reads the metrics of a run and checks that no step is missing.
 
     Args:
         connection: connection inside a transaction.
         path: the database file, for messages.
         progress: the run's progress, read in the same transaction.
+        first_step: the first step.
+        stop_step: the step after the last; None for all that are recorded.
 
     Returns:
-        Steps 0 to `progress.steps - 1`.
+        Steps `first_step` to `stop_step - 1`.
 
     Raises:
         StoreError: a row is damaged or missing.
     """
-    rows = read_rows(connection, path, "metrics", "WHERE run = ? ORDER BY step", progress.run)
-    if [row[:2] for row in rows] != [(progress.run, step) for step in range(progress.steps or 0)]:
+    stop = (progress.steps or 0) if stop_step is None else stop_step
+    # All of the run where all is wanted, so that a row too many is noticed as well.
+    within = "" if stop_step is None else f"AND step >= {first_step:d} AND step < {stop:d} "
+    rows = read_rows(connection, path, "metrics", f"WHERE run = ? {within}ORDER BY step", progress.run)
+    if [row[:2] for row in rows] != [(progress.run, step) for step in range(first_step, stop)]:
         raise damaged(path, f"steps of run {progress.run} are missing")
     return StepMetrics.from_rows([row[1:] for row in rows])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 
 APPLICATION_ID = int.from_bytes(b"qjax", "big")
 
@@ -66,8 +67,78 @@ _VERSION_1 = (
 )""",
 )
 
+# What a run was trained on and what it used when. `datasets` holds arrays by their content hash, so equal
+# data is kept once; `payload` is what `qjax.store.to_bytes` writes. `record_counts` counts the rows of a run,
+# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with.
+# `replicas` says how far the record of a run has been sent to a sink: the record is the outbox, and a
+# position in it is all that sending needs to remember.
+_RECORD = (
+    """CREATE TABLE datasets (
+  hash TEXT PRIMARY KEY,
+  payload BLOB NOT NULL
+)""",
+    """CREATE TABLE recordings (
+  run TEXT PRIMARY KEY REFERENCES runs (id),
+  dataset TEXT NOT NULL REFERENCES datasets (hash),
+  prepared TEXT NOT NULL REFERENCES datasets (hash),
+  description TEXT NOT NULL,
+  seal INTEGER NOT NULL
+) WITHOUT ROWID""",
+    """CREATE TABLE record_counts (
+  run TEXT PRIMARY KEY REFERENCES runs (id),
+  snapshots INTEGER NOT NULL,
+  states INTEGER NOT NULL,
+  seal INTEGER NOT NULL
+) WITHOUT ROWID""",
+    """CREATE TABLE batches (
+  run TEXT NOT NULL REFERENCES runs (id),
+  first_step INTEGER NOT NULL,
+  num_steps INTEGER NOT NULL,
+  num_samples INTEGER NOT NULL,
+  batch_size INTEGER NOT NULL,
+  indices BLOB NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, first_step)
+)""",
+    """CREATE TABLE snapshots (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  checkpoint INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step)
+)""",
+    """CREATE TABLE states (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  checkpoint INTEGER NOT NULL,
+  num_samples INTEGER NOT NULL,
+  payload BLOB NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step, part)
+)""",
+    """CREATE TABLE replicas (
+  sink TEXT NOT NULL,
+  run TEXT NOT NULL REFERENCES runs (id),
+  kind TEXT NOT NULL CHECK (kind IN ('samples', 'states')),
+  position INTEGER NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (sink, run, kind)
+) WITHOUT ROWID""",
+    """CREATE TABLE refusals (
+  sink TEXT NOT NULL,
+  run TEXT NOT NULL REFERENCES runs (id),
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (sink, run, kind, id)
+) WITHOUT ROWID""",
+)
+
 # What a run asked of a paid service: written before it is asked.
-_VERSION_2_JOURNAL = (
+_JOURNAL = (
     """CREATE TABLE journal (
   run TEXT NOT NULL REFERENCES runs (id),
   fingerprint TEXT NOT NULL,
@@ -84,7 +155,7 @@ _VERSION_2_JOURNAL = (
 )
 
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2_JOURNAL)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
@@ -98,8 +169,8 @@ def migrate(connection: sqlite3.Connection, version: int) -> None:
     Example:
         >>> connection = sqlite3.connect(":memory:")
         >>> migrate(connection, 0)
-        >>> sorted(name for _, name, _ in tables(connection) if not name.startswith("sqlite_"))
-        ['checkpoints', 'evaluations', 'journal', 'metrics', 'progress', 'runs']
+        >>> {"runs", "metrics", "checkpoints"} <= {name for _, name, _ in tables(connection)}
+        True
     """
     for statements in MIGRATIONS[version:]:
         for statement in statements:
@@ -124,7 +195,8 @@ def tables(connection: sqlite3.Connection) -> set[tuple[str, str, str | None]]:
     return set(connection.execute("SELECT type, name, sql FROM sqlite_schema"))
 
 
-def expected_tables() -> set[tuple[str, str, str | None]]:
+@cache
+def expected_tables() -> frozenset[tuple[str, str, str | None]]:
     """Builds the current schema in memory and lists it like `tables`.
 
     Returns:
@@ -137,6 +209,6 @@ def expected_tables() -> set[tuple[str, str, str | None]]:
     connection = sqlite3.connect(":memory:")
     try:
         migrate(connection, 0)
-        return tables(connection)
+        return frozenset(tables(connection))
     finally:
         connection.close()

@@ -11,17 +11,23 @@ from typing import Any, Literal
 
 from qjax.errors import ArgumentError, StoreError
 from qjax.store import history
+from qjax.store.batches import remove_batches_after
 from qjax.store.database import FILE_NAME, check_sound, connect, transaction
 from qjax.store.explanations import damaged
 from qjax.store.process import Writer
 from qjax.store.progress import Progress, as_json, as_record, choose_run, free_id, read_progress, read_runs
+from qjax.store.reader import RecordReader
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, StepMetrics
+from qjax.store.replicas import rewind
+from qjax.store.rundata import RunData, write_run_data
 from qjax.store.sealed import write_rows
+from qjax.store.states import remove_states_after
+from qjax.store.steprecord import StepRecord, write_step_record
 
 BUSY_SECONDS = 10.0
 
 
-class RunStore:
+class RunStore(RecordReader):
     """All runs of one folder. Get one from `RunStore.open`; use it in the thread that opened it.
 
     Any number of processes may read and write the same folder at once. A run has one writer: the
@@ -40,10 +46,6 @@ class RunStore:
         ...     store.run("latest").status, store.metrics(run_id).loss, store.latest_checkpoint(run_id)
         ('finished', array([0.7]), Checkpoint(step=1, payload=b'state after one step'))
     """
-
-    def __init__(self, connection: sqlite3.Connection, path: Path):
-        self._connection = connection
-        self._path = path
 
     @classmethod
     def open(
@@ -95,6 +97,7 @@ class RunStore:
         circuit_hash: str,
         environment: Mapping[str, Any],
         name: str,
+        data: RunData | None = None,
     ) -> str:
         """Begins a run that this process writes.
 
@@ -104,6 +107,7 @@ class RunStore:
             circuit_hash: hash of the circuit.
             environment: see `describe_environment`.
             name: name of the run or of its preset.
+            data: what it is trained on; None for a run that keeps no record of its batches.
 
         Returns:
             The run id, `YYYYMMDD-HHMMSS-xxxx` in UTC.
@@ -117,13 +121,16 @@ class RunStore:
         texts = as_json("config", config), as_json("circuit", circuit)
         description = as_json("environment", environment)
         now = datetime.now(UTC)
-        with transaction(self._connection, self._path, "write") as connection:
+        # Until its first step a run is nothing that a power cut could take away.
+        with transaction(self._connection, self._path, "write", durable=False) as connection:
             ids = [row[0] for row in connection.execute("SELECT id FROM runs")]
             run_id = free_id(now, ids)
             row = (len(ids) + 1, run_id, name, now.isoformat(), *texts, circuit_hash, description)
             write_rows(connection, "runs", [row])
             first = Progress(run_id, "running", None, *Writer.this_process(), None, 0, None)
             write_rows(connection, "progress", [first])
+            if data is not None:
+                write_run_data(connection, run_id, data)
         return run_id
 
     def append(
@@ -133,6 +140,9 @@ class RunStore:
         checkpoint: bytes,
         step: int,
         evaluations: Sequence[Evaluation] = (),
+        record: StepRecord | None = None,
+        *,
+        durable: bool = True,
     ) -> None:
         """Adds the next steps, their evaluations and the checkpoint after them in one transaction.
 
@@ -147,17 +157,22 @@ class RunStore:
             checkpoint: state after `step` steps; this one and the one before it are kept.
             step: steps done.
             evaluations: evaluations at the newest checkpoint or later, up to `step`.
+            record: the samples of these steps, and what else is kept of them; needed where the run was
+                created with its data.
+            durable: False where `finish_run` follows at once and will wait for the disk; until then a power
+                cut could take these steps away.
 
         Raises:
             StoreError: the steps do not continue the run, another process has resumed it, it is
                 finished, or it cannot be written. Nothing has changed then.
         """
-        with transaction(self._connection, self._path, "write") as connection:
+        with transaction(self._connection, self._path, "write", durable=durable) as connection:
             progress = self._own(connection, run_id)
             history.check_continues(progress, steps, int(step), evaluations)
             history.write_metrics(connection, run_id, steps)
             gained = history.write_evaluations(connection, run_id, evaluations)
             history.write_checkpoint(connection, run_id, Checkpoint(int(step), checkpoint))
+            write_step_record(connection, self._path, run_id, steps, int(step), record)
             after = progress._replace(steps=int(step), evaluations=progress.evaluations + gained)
             write_rows(connection, "progress", [after], replace=True)
 
@@ -189,6 +204,9 @@ class RunStore:
             checkpoint = self._newest(connection, progress)
             steps = None if checkpoint is None else checkpoint.step
             removed = history.remove_after(connection, run_id, steps or 0)
+            remove_batches_after(connection, run_id, steps or 0)
+            remove_states_after(connection, self._path, run_id, steps or 0)
+            rewind(connection, self._path, run_id)
             writer = Writer.this_process()
             after = Progress(
                 run_id, "running", None, *writer, steps, progress.evaluations - removed, progress.summary

@@ -1,44 +1,88 @@
-"""The observer that writes a run to the store, one transaction for each chunk."""
+"""The observer that writes a run to the store, from a thread of its own."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import jax
 import numpy as np
 
-from qjax.store import Evaluation, RunStore, StepMetrics
+from qjax.gradients import Params
+from qjax.store import Evaluation, RunData, RunStore, Snapshot, StepMetrics, StepRecord, to_bytes
+from qjax.store.states import EncodedStates
+from qjax.train.background import WriterThread
 from qjax.train.checkpoint import state_to_bytes
-from qjax.train.losses import Task
 from qjax.train.observers import Chunk, SplitEvaluation
+from qjax.train.prepare import Prepared
 from qjax.train.result import Tally
+from qjax.train.states import make_states
+from qjax.train.step import TrainState
+
+
+class _Done(NamedTuple):
+    chunk: Chunk
+    params_before: Params
 
 
 class Recorder:
-    """Writes metrics, evaluations and a checkpoint of each chunk, all in one transaction.
+    """Writes metrics, evaluations, samples, parameters and a checkpoint of each chunk.
+
+    The loop only queues its chunks, see `WriterThread`; the thread writes all that wait in one transaction,
+    by a connection of its own.
 
     Args:
         store: the open store.
         run: id of the run, which this process writes.
-        task: what is predicted; scores are recorded as accuracies except in regression.
+        prepared: what the run was prepared to.
+        state: the state that training starts from.
     """
 
-    def __init__(self, store: RunStore, run: str, task: Task):
-        self._store = store
+    def __init__(self, store: RunStore, run: str, prepared: Prepared, state: TrainState):
+        self._directory = store.directory
         self._run = run
-        self._has_accuracy = task != "regression"
+        self._prepared = prepared
+        self._params = state.params
+        self._has_accuracy = prepared.model.task != "regression"
+        self._has_record = store.has_data(run)
+        # Of its own, as a loader is for one thread.
+        self._loader = prepared.loader()
+        self._states = None if prepared.config.record_states == "never" else make_states(prepared)
+        self._writer: WriterThread[_Done] = WriterThread(self._open)
 
     def on_chunk(self, chunk: Chunk) -> None:
-        """Writes a chunk."""
-        steps = np.arange(chunk.first_step, chunk.next_step)
-        columns = {name: np.asarray(values) for name, values in chunk.infos._asdict().items()}
+        """Queues a chunk."""
+        self._writer.put(_Done(chunk, self._params), seconds=chunk.seconds)
+        self._params = chunk.state.params
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.__exit__(*error)  # pyright: ignore[reportArgumentType]
+
+    @contextmanager
+    def _open(self):
+        with RunStore.open(self._directory, create=False) as store:
+            yield lambda items: self._write(store, items)
+
+    def _write(self, store: RunStore, items: Sequence[_Done]) -> None:
+        first, last = items[0].chunk, items[-1].chunk
+        chunks = [item.chunk for item in items]
+        steps = np.arange(first.first_step, last.next_step)
+        infos = jax.tree.map(lambda *arrays: np.concatenate(arrays), *(chunk.infos for chunk in chunks))
+        milliseconds = [np.full(chunk.num_steps, 1e3 * chunk.seconds / chunk.num_steps) for chunk in chunks]
         metrics = StepMetrics(
             step=steps,
-            epoch=steps // chunk.steps_per_epoch,
-            batch=steps % chunk.steps_per_epoch,
-            loss=columns["loss"],
-            gradient_norm=columns["gradient_norm"],
-            accuracy=columns["score"] if self._has_accuracy else np.full(len(steps), np.nan),
-            n_circuits=columns["circuits"],
-            n_jobs=columns["jobs"],
-            circuit_time_ms=np.full(len(steps), 1e3 * chunk.seconds / len(steps)),
+            epoch=steps // first.steps_per_epoch,
+            batch=steps % first.steps_per_epoch,
+            loss=infos.loss,
+            gradient_norm=infos.gradient_norm,
+            accuracy=infos.score if self._has_accuracy else np.full(len(steps), np.nan),
+            n_circuits=infos.circuits,
+            n_jobs=infos.jobs,
+            circuit_time_ms=np.concatenate(milliseconds),
         )
         evaluations = [
             Evaluation(
@@ -48,10 +92,69 @@ class Recorder:
                 accuracy=evaluation.score if self._has_accuracy else None,
                 n_circuits=evaluation.circuits,
             )
+            for chunk in chunks
             for evaluation in chunk.evaluations
         ]
-        payload = state_to_bytes(chunk.state)
-        self._store.append(self._run, metrics, payload, chunk.next_step, evaluations)
+        payload = state_to_bytes(last.state)
+        record = self._record(items) if self._has_record else None
+        # The end of the run follows the last steps at once, and waits for the disk for both.
+        durable = not self._writer.closing
+        store.append(self._run, metrics, payload, last.next_step, evaluations, record, durable=durable)
+
+    def _record(self, items: Sequence[_Done]) -> StepRecord:
+        first, last = items[0].chunk, items[-1].chunk
+        snapshots = [
+            Snapshot(chunk.next_step, _params_to_bytes(chunk.state.params))
+            for chunk, _ in items
+            if chunk.first_step // chunk.steps_per_epoch < chunk.next_step // chunk.steps_per_epoch
+        ]
+        return StepRecord(
+            indices=self._loader.indices(first.first_step, last.next_step - first.first_step),
+            snapshots=tuple(snapshots),
+            states=self._due_states(items),
+        )
+
+    def _due_states(self, items: Sequence[_Done]) -> Iterator[EncodedStates]:
+        if self._states is None:
+            return
+        when = self._prepared.config.record_states
+        everything = np.arange(len(self._prepared.targets))
+        for chunk, params_before in items:
+            if when == "batch":
+                samples = self._loader.indices(chunk.first_step, 1)[0]
+                yield from self._states(params_before, chunk.first_step, samples[samples >= 0])
+            elif chunk.next_step == self._loader.num_steps or (
+                when == "epoch" and chunk.next_step % chunk.steps_per_epoch == 0
+            ):
+                yield from self._states(chunk.state.params, chunk.next_step, everything)
+
+
+def run_data(prepared: Prepared) -> RunData:
+    """The data of a run as the store keeps it.
+
+    Args:
+        prepared: what the run was prepared to.
+
+    Returns:
+        The dataset and what the circuit takes of it, exactly.
+    """
+    dataset = prepared.dataset
+    return RunData(
+        name=dataset.name,
+        task=dataset.task,
+        class_names=dataset.class_names,
+        feature_names=dataset.feature_names,
+        features=dataset.features,
+        targets=dataset.targets,
+        prepared_features=prepared.features,
+        prepared_targets=prepared.targets,
+        order=prepared.order,
+        num_train=prepared.num_train,
+    )
+
+
+def _params_to_bytes(params: Params) -> bytes:
+    return to_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(params)])
 
 
 def restore_tally(tally: Tally, store: RunStore, run: str) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import pickle
+from functools import partial
 from typing import Any
 
 import cirq_ionq
@@ -16,6 +17,8 @@ import pytest
 from scipy import stats
 
 import hw
+from hw.circuits import plan_jobs
+from hw.limits import Limits
 from qjax import Angle, Circuit, Executor, Op, PauliSum, Simulator, ansatz
 from qjax.errors import ArgumentError, QjaxError
 from tests.hw.standin import KEY, StandIn
@@ -165,7 +168,7 @@ def test_the_stock_client_reads_the_results_of_a_job(service: StandIn, double: N
 def test_more_than_a_job_holds_is_split_and_put_together_again(
     service: StandIn, double: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hw.ionq.Limits", lambda: hw.limits.Limits(circuits=5))
+    monkeypatch.setattr("hw.ionq.plan_jobs", partial(plan_jobs, limits=Limits(circuits=5)))
     service.faults.polls = 2
     service.faults.reordered = True
     estimate = executor(service).expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
@@ -290,7 +293,7 @@ def test_the_key_is_shown_nowhere(
     given = executor(service)
     ionq.expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
     given.expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
-    shown = [repr(ionq), str(given), repr(vars(given)), repr(ionq._runtime.service.client), caplog.text]
+    shown = [repr(ionq), str(given), repr(vars(given)), repr(ionq._connection.service.client), caplog.text]
     shown += [json.dumps(service.bodies), repr(journal._entries), repr(dataclasses.asdict(given))]
     shown += [repr(copy.deepcopy(dataclasses.replace(given)))]
     service.faults.posts.extend(["drop", 400, 500])

@@ -48,10 +48,11 @@ def test_random_circuits_are_measured_the_same(circuit: Circuit, seed: int, enta
     template = translate(circuit)
     angles = template.angles(params, features)[0]
     native = compile_native(circuit.num_qubits, template.gates, angles, entangler)
-    for (text, size), plain in zip(native, template.texts(angles), strict=True):
+    for (text, one, two), plain in zip(native, template.texts(angles), strict=True):
         expected = reader.probabilities(json.loads(f"[{plain}]"), circuit.num_qubits)
         np.testing.assert_allclose(probabilities(text, circuit.num_qubits, entangler), expected, atol=1e-9)
-        assert len(json.loads(text)["circuit"]) == size
+        assert sum("targets" in gate for gate in json.loads(text)["circuit"]) == two
+        assert len(json.loads(text)["circuit"]) == one + two
 
 
 @pytest.mark.parametrize("entangler", ENTANGLERS)
@@ -68,7 +69,7 @@ def test_every_gate_between_rotations_that_show_its_phase(name: str, entangler: 
         angle = Angle(offset=2 * np.pi * turns) if name in ROTATIONS else None
         gates = [*rotations(), Primitive(name, tuple(range(size)), angle), *rotations()]
         angles = np.array([[gate.angle.offset for gate in gates if gate.angle is not None]])
-        ((text, _),) = compile_native(2, gates, angles, entangler)
+        ((text, *_),) = compile_native(2, gates, angles, entangler)
         expected = reader.probabilities([_json(gate) for gate in gates], 2)
         np.testing.assert_allclose(probabilities(text, 2, entangler), expected, atol=1e-9)
 
@@ -100,7 +101,7 @@ def test_fewer_gates_than_the_published_compiler(target: str) -> None:
     angles = translate(CIRCUIT).angles(PARAMS, FEATURES)[0]
     gates = lower(CIRCUIT)
     entangler: Entangler = "ms" if "aria" in target else "zz"
-    ours = compile_native(3, gates, angles, entangler)[0].gates
+    ours = sum(compile_native(3, gates, angles, entangler)[0][1:])
     gateset = cirq_ionq.AriaNativeGateset() if entangler == "ms" else cirq_ionq.ForteNativeGateset()
     stock = cirq.optimize_for_target_gateset(build(3, gates, angles[0]), gateset=gateset)
     assert ours < sum(bool(op.qubits) for op in stock.all_operations())

@@ -124,7 +124,7 @@ def test_the_last_page_of_a_list_is_followed_by_the_first(service: StandIn) -> N
     listed = [job.job_id() for job in stock(service).list_jobs(limit=7)]
     assert len(listed) > len(set(listed))
     service.faults.page = 2
-    found = list(executor(service)._runtime.service.jobs())
+    found = list(executor(service)._connection.service.jobs())
     assert [job["id"] for job in found] == ["job-2", "job-1", "job-0"]
 
 
@@ -175,7 +175,7 @@ def test_requests_have_no_time_limit(service: StandIn) -> None:
 
 
 def test_910_circuits_on_8_qubits_pass_the_limit_of_metadata() -> None:
-    circuits = [
+    circuits: list[Any] = [
         cirq.Circuit(cirq.X(cirq.LineQubit(0)), cirq.measure(*cirq.LineQubit.range(8), key="m"))
     ] * 910
     program = cirq_ionq.Serializer().serialize_many_circuits(circuits)

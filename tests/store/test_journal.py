@@ -45,7 +45,7 @@ def apply(journal: Journal, command: str, fingerprint: str) -> None:
 
 def shown(journal: Journal) -> list[tuple | None]:
     entries = [journal.find(fingerprint) for fingerprint in "abc"]
-    return [e and (e.fingerprint, e.state, e.job_id, e.attempt) for e in entries]
+    return [None if e is None else (e.fingerprint, e.state, e.job_id, e.attempt) for e in entries]
 
 
 @settings(max_examples=20, deadline=None)

@@ -16,7 +16,7 @@ struct Rowed {
 };
 
 struct Threads {
-  Schedule schedule;
+  Submit submit;
   int count = 1;
 };
 

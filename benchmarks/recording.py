@@ -1,0 +1,131 @@
+"""What the record of a run costs: training with and without it in turn, and vectors into the store and back.
+
+    python benchmarks/recording.py --pairs 15
+
+Every pair trains the model of the `baseline` preset twice in this process, once without a store and once with
+one, in an order that changes from pair to pair. Time is that from the first step until the result is there,
+so it holds what is still to be written when the last step is done; what it takes to begin the record of a run
+is measured by itself and added. Compilation, which is the same in both, is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from qjax.store import EncodedStates, RunData, RunStore, StepMetrics, StepRecord
+from qjax.train import TrainingConfig, preset, train
+from qjax.train.prepare import Prepared, prepare
+from qjax.train.recording import run_data
+from qjax.train.result import Result
+
+
+def main() -> None:
+    """Measures and prints one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[5, 100])
+    parser.add_argument("--engine", default="native", choices=["native", "xla"])
+    parser.add_argument("--methods", nargs="+", default=["parameter_shift", "spsa_parallel", "adjoint"])
+    parser.add_argument("--directory", type=Path, help="where the stores are made; default: as tempfile")
+    arguments = parser.parse_args()
+    report = {
+        "training": {
+            f"{method}, {epochs} epochs": recording(method, epochs, arguments)
+            for method in arguments.methods
+            for epochs in arguments.epochs
+        },
+        "vectors": [vectors(arguments.directory, batch=batch) for batch in (100, 1000)],
+    }
+    print(json.dumps(report, indent=2))
+
+
+def recording(method: str, epochs: int, arguments: argparse.Namespace) -> dict[str, float]:
+    """Times pairs of runs, without and with a store."""
+    keys = {**preset("baseline"), "gradient_method": method, "engine": arguments.engine, "epochs": epochs}
+    config = replace(TrainingConfig.from_mapping(keys), evaluate="end")
+    prepared = prepare(config)
+    samples = prepared.num_train * epochs
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as folder, RunStore.open(folder) as store:
+        for kept in (None, store):
+            timed(config, prepared, kept)
+        without, recorded = [], []
+        for number in range(arguments.pairs):
+            for kept in ((None, store), (store, None))[number % 2]:
+                (without if kept is None else recorded).append(timed(config, prepared, kept))
+        beginning = float(np.median([begun(prepared, store) for _ in range(arguments.pairs)]))
+    differences = np.array(recorded) - np.array(without) + beginning
+    low, high = bootstrapped_median(differences)
+    return {
+        "samples": samples,
+        "seconds_without": float(np.median(without)),
+        "seconds_with": float(np.median(recorded)) + beginning,
+        "seconds_to_begin_the_record": beginning,
+        "microseconds_per_sample": 1e6 * float(np.median(differences)) / samples,
+        "microseconds_per_sample_95_low": 1e6 * low / samples,
+        "microseconds_per_sample_95_high": 1e6 * high / samples,
+    }
+
+
+def timed(config: TrainingConfig, prepared: Prepared, store: RunStore | None) -> float:
+    """Seconds from the first step to the result."""
+    begin = time.perf_counter()
+    result: Result = train(config, store=store, prepared=prepared)
+    return time.perf_counter() - begin - result.seconds_to_first_step
+
+
+def begun(prepared: Prepared, store: RunStore) -> float:
+    """Seconds that the record of a run takes before the first step."""
+    begin = time.perf_counter()
+    store.create_run({}, {}, "", {}, "begun", run_data(prepared))
+    return time.perf_counter() - begin
+
+
+def bootstrapped_median(values: np.ndarray) -> tuple[float, float]:
+    """A 95 % interval of the median."""
+    draws = np.random.default_rng(0).choice(values, (10_000, len(values)))
+    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+def vectors(
+    directory: Path | None, count: int = 10_000, width: int = 768, batch: int = 100
+) -> dict[str, float]:
+    """Times vectors on their way into the store, a transaction for each batch, and back."""
+    values = np.random.default_rng(0).normal(size=(count, width)).astype(np.float32)
+    columns = np.zeros((batch, 1)), np.zeros(batch), np.zeros((batch, 1)), np.zeros(batch), np.arange(batch)
+    data = RunData("vectors", "regression", (), ("x0",), *columns, batch)
+    with tempfile.TemporaryDirectory(dir=directory) as folder, RunStore.open(folder) as store:
+        run = store.create_run({}, {}, "", {}, "vectors", data)
+        begin = time.perf_counter()
+        for step, first in enumerate(range(0, count, batch)):
+            states = EncodedStates(step, np.arange(batch), values[first : first + batch])
+            metrics = StepMetrics.from_rows([(step, 0, step, 0.0, 0.0, 0.0, 1, 1, 0.0)])
+            record = StepRecord(np.arange(batch)[None], states=(states,))
+            store.append(run, metrics, b"", step + 1, record=record)
+        written = time.perf_counter() - begin
+        begin = time.perf_counter()
+        fetched = [each.values for each in store.states(run)]
+        read = time.perf_counter() - begin
+        equal = all(
+            part.tobytes() == values[first : first + batch].tobytes()
+            for part, first in zip(fetched, range(0, count, batch), strict=True)
+        )
+    return {
+        "vectors": count,
+        "width": width,
+        "vectors_per_transaction": batch,
+        "written_per_second": count / written,
+        "read_per_second": count / read,
+        "bit_exact": equal and sum(map(len, fetched)) == count,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""A thread of its own for what would hold up training, fed by a bounded queue."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Generic, NamedTuple, TypeVar
+
+from qjax.errors import QjaxError, StoreError
+
+Item = TypeVar("Item")
+Write = Callable[[list[Item]], None]
+
+MAX_ITEMS = 256
+PENDING_SECONDS = 0.25
+"""How much training may be done but not yet written. With chunks that take as long, half a second is the most
+that a killed run loses."""
+DRAIN_SECONDS = 30.0
+
+
+class _Entry(NamedTuple, Generic[Item]):
+    item: Item
+    seconds: float
+
+
+class WriterThread(Generic[Item]):
+    """Writes items in a thread of its own, several at once where several wait.
+
+    The queue is bounded by the number of items and by the seconds of work that they stand for. `put` waits
+    while an item more would exceed a bound; one item always fits into an empty queue. Nothing is dropped. A
+    failure of the writer is raised by the next `put`, or by `close`.
+
+    Args:
+        open_writer: called in the thread; a context manager that gives the function to write items with.
+        drain_seconds: how long `close` waits for what is queued.
+
+    Example:
+        >>> from contextlib import nullcontext
+        >>> written = []
+        >>> with WriterThread(lambda: nullcontext(written.extend)) as writer:
+        ...     for number in range(3):
+        ...         writer.put(number, seconds=0.1)
+        >>> written
+        [0, 1, 2]
+    """
+
+    def __init__(
+        self,
+        open_writer: Callable[[], AbstractContextManager[Write[Item]]],
+        *,
+        drain_seconds: float = DRAIN_SECONDS,
+    ):
+        self._open_writer = open_writer
+        self._drain_seconds = drain_seconds
+        self._changed = threading.Condition()
+        self._waiting: list[_Entry[Item]] = []
+        self._writing: list[_Entry[Item]] = []
+        self._closing = False
+        self._failure: BaseException | None = None
+        # A daemon: where a disk hangs for good, the process can still end after the deadline.
+        self._thread = threading.Thread(target=self._run, name="qjax-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item, *, seconds: float) -> None:
+        """Queues an item; waits while the queue is full.
+
+        Args:
+            item: what to write.
+            seconds: how long it took to make, which is what a killed process loses with it.
+
+        Raises:
+            BaseException: what the writer failed with.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._failure is not None or self._has_room(seconds))
+            if self._failure is not None:
+                raise self._failure
+            self._waiting.append(_Entry(item, seconds))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Writes what is queued and ends the thread.
+
+        Raises:
+            StoreError: the deadline passed before all was written.
+            BaseException: what the writer failed with.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(self._drain_seconds)
+        if self._thread.is_alive():
+            raise StoreError(
+                f"The last steps were not written within {self._drain_seconds:g} s, because the disk is too "
+                "slow or hangs. Check the disk, then resume the run from its last checkpoint."
+            )
+        if self._failure is not None:
+            raise self._failure
+
+    def __enter__(self) -> WriterThread[Item]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except QjaxError as failure:
+            # Who interrupts a run must hear that its end was not kept; any other error has precedence.
+            if error is None or isinstance(error, KeyboardInterrupt):
+                raise
+            if failure is not error:
+                error.add_note(str(failure))
+
+    @property
+    def closing(self) -> bool:
+        """True once nothing more will be queued."""
+        return self._closing
+
+    def _has_room(self, seconds: float) -> bool:
+        held = self._waiting + self._writing
+        within = sum(entry.seconds for entry in held) + seconds <= PENDING_SECONDS
+        return not held or (within and len(held) < MAX_ITEMS)
+
+    def _run(self) -> None:
+        try:
+            with self._open_writer() as write:
+                while entries := self._take():
+                    write([entry.item for entry in entries])
+                    with self._changed:
+                        self._writing = []
+                        self._changed.notify_all()
+        except BaseException as failure:
+            with self._changed:
+                self._failure = failure
+                self._waiting, self._writing = [], []
+                self._changed.notify_all()
+
+    def _take(self) -> list[_Entry[Item]]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            self._writing, self._waiting = self._waiting, []
+            return self._writing
