@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import cirq
 import cirq_ionq
@@ -58,8 +59,7 @@ def test_a_batch_fetched_by_a_later_client_is_one_wrong_result(service: StandIn)
 
 def test_results_in_another_order_are_swapped(service: StandIn) -> None:
     service.faults.reordered = True
-    results = stock(service).create_batch_job([flips(0), flips(1)], 10).results()
-    assert isinstance(results, list)
+    results: Any = stock(service).create_batch_job([flips(0), flips(1)], 10).results()
     assert [result.probabilities() for result in results] == [{0b01: 1.0}, {0b10: 1.0}]
     np.testing.assert_allclose(run(service).mean, exact(), atol=1e-12)
 
@@ -68,7 +68,9 @@ def test_counts_do_not_add_up_to_the_shots(service: StandIn) -> None:
     line = cirq.LineQubit.range(5)
     even = cirq.Circuit(cirq.H.on_each(*line), cirq.measure(*line, key="m"))
     target = {"target": "qpu.forte-1", "error_mitigation": {"debiasing": True}}
-    results = [stock(service).create_job(even, shots, **target).results() for shots in range(500, 510)]
+    results: list[Any] = [
+        stock(service).create_job(even, shots, **target).results() for shots in range(500, 510)
+    ]
     assert [sum(result.counts().values()) for result in results] != list(range(500, 510))
     for shots in range(500, 505):
         # A mean of values of plus and minus one over shots is a multiple of two over their number.
@@ -122,7 +124,7 @@ def test_the_last_page_of_a_list_is_followed_by_the_first(service: StandIn) -> N
     listed = [job.job_id() for job in stock(service).list_jobs(limit=7)]
     assert len(listed) > len(set(listed))
     service.faults.page = 2
-    found = list(executor(service)._runtime.service.jobs())
+    found = list(executor(service)._connection.service.jobs())
     assert [job["id"] for job in found] == ["job-2", "job-1", "job-0"]
 
 
@@ -173,7 +175,7 @@ def test_requests_have_no_time_limit(service: StandIn) -> None:
 
 
 def test_910_circuits_on_8_qubits_pass_the_limit_of_metadata() -> None:
-    circuits = [
+    circuits: list[Any] = [
         cirq.Circuit(cirq.X(cirq.LineQubit(0)), cirq.measure(*cirq.LineQubit.range(8), key="m"))
     ] * 910
     program = cirq_ionq.Serializer().serialize_many_circuits(circuits)
