@@ -113,9 +113,9 @@ class Bench:
             reference = self.reference(cell)
         except (WorkerTimeoutError, WorkerFailureError) as problem:
             return Row(*key, "failed", f"no reference to compare with: {problem}")
-        if name == SUBJECT:
-            return self._compared(Row(*key, "measured"), subject.worker, reference, None)
         try:
+            if name == SUBJECT:
+                return self._compared(Row(*key, "measured"), subject.worker, reference, None)
             with Worker(name, cell, self.cores) as worker:
                 return self._compared(Row(*key, "measured"), worker, reference, subject)
         except WorkerFailureError as problem:
@@ -171,7 +171,7 @@ class Bench:
 
 
 class _Subject:
-    """This project's worker at a cell, started when it is first needed, beside which all peers are measured."""
+    """This project's worker at a cell, beside which all peers are measured; started when it is needed."""
 
     def __init__(self, cell: Cell, bench: Bench):
         self.cell = cell
@@ -182,16 +182,18 @@ class _Subject:
     @property
     def worker(self) -> Worker:
         """The worker, which has run nothing if it was not asked to."""
-        if self._worker is None:
+        if self._worker is None or not self._worker.is_alive:
+            self._is_prepared = False
             self._worker = Worker(SUBJECT, self.cell, self._bench.cores)
         return self._worker
 
     def prepared(self) -> Worker:
         """The worker after its first call."""
+        worker = self.worker
         if not self._is_prepared:
-            self.worker.ask({"do": "prepare"}, self._bench.limits.timeout)
+            worker.ask({"do": "prepare"}, self._bench.limits.timeout)
             self._is_prepared = True
-        return self.worker
+        return worker
 
     def __enter__(self) -> _Subject:
         return self

@@ -89,11 +89,7 @@ class Worker:
         self._listener.start()
         self._buffer = b""
         self.peak_rss = 0
-        try:
-            self.started = self._reply(STARTUP_LIMIT)
-        except BaseException:
-            self.close()
-            raise
+        self.started = self._reply(STARTUP_LIMIT)
 
     def ask(self, order: dict[str, Any], limit: float) -> dict[str, Any]:
         """Sends an order and waits for its reply.
@@ -117,6 +113,11 @@ class Worker:
             raise self._failure() from None
         return self._reply(limit)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Ends the process."""
         self._process.kill()
@@ -133,6 +134,13 @@ class Worker:
         self.close()
 
     def _reply(self, limit: float) -> dict[str, Any]:
+        try:
+            return self._read_reply(limit)
+        except BaseException:
+            self.close()  # a late reply must not be taken for the next one's
+            raise
+
+    def _read_reply(self, limit: float) -> dict[str, Any]:
         assert self._process.stdout is not None
         end = time.monotonic() + limit
         with selectors.DefaultSelector() as selector:
