@@ -28,16 +28,16 @@ class ReplicaThread:
         directory: folder of the store.
         sink: name of the sink.
         service: the service.
-        close_seconds: how long `close` waits for what is still to be sent.
+        close_seconds: how long `close` waits for what is still to be sent; None for `CLOSE_SECONDS`.
     """
 
     def __init__(
-        self, directory: Path, sink: str, service: VectorService, close_seconds: float = CLOSE_SECONDS
+        self, directory: Path, sink: str, service: VectorService, close_seconds: float | None = None
     ):
         self._directory = directory
         self._sink = sink
         self._service = service
-        self._close_seconds = close_seconds
+        self._close_seconds = CLOSE_SECONDS if close_seconds is None else close_seconds
         self._clock = WallClock()
         self._closing = threading.Event()
         self._abandoned = False
