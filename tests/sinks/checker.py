@@ -86,8 +86,8 @@ def _of_run(connection: sqlite3.Connection, run: sqlite3.Row) -> Iterator[tuple[
                     }
                     key = f"{name}#train_e{step['epoch']}_b{step['batch']}_s{place}"
                     yield ("samples", key), (features[sample].astype(np.float32), metadata)
-    for row in connection.execute("SELECT * FROM states WHERE run = ?", (name,)).fetchall():
-        samples, amplitudes = _arrays(row["payload"])
+    for row in connection.execute("SELECT * FROM state_values WHERE run = ?", (name,)).fetchall():
+        _, samples, amplitudes = _arrays(row["payload"])
         for sample, state in zip(samples, amplitudes, strict=True):
             values = np.concatenate([state.real, state.imag]).astype(np.float32)
             metadata = about(sample) | {

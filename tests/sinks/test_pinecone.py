@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
@@ -136,29 +136,31 @@ def test_a_service_that_cannot_be_reached_is_not_an_error_of_the_caller(
         ensure_index(open_sink("pinecone"), 2)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st_numpy.arrays(np.float32, st.integers(1, 16), elements=st.floats(width=32)),
-    st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers(-(2**50), 2**50), max_size=3),
-)
-def test_a_vector_arrives_to_the_bit_or_is_refused_with_a_reason(
-    pinecone: Service, values: np.ndarray, metadata: dict[str, str | int]
-) -> None:
-    pinecone.indexes = {"qjax": Index(16)}
-    request = next_request([Vector("r#0", values, metadata)], 16)
-    assert request.num_vectors == 1
-    if not np.isfinite(values).all() or not values.any():
-        (refusal,) = request.refusals
-        assert (refusal.id, request.records) == ("r#0", [])
-        check_message(refusal.reason)
-        return
+def test_a_vector_arrives_to_the_bit_or_is_refused_with_a_reason(pinecone: Service) -> None:
     service = open_sink("pinecone").service
-    service.upsert("samples", request.records)
-    stored = service.fetch("samples", ["r#0", "r#1"])
-    assert set(stored) == {"r#0"}
-    assert stored["r#0"].values[: len(values)].tobytes() == values.tobytes()
-    assert not stored["r#0"].values[len(values) :].any()
-    assert dict(stored["r#0"].metadata) == metadata
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st_numpy.arrays(np.float32, st.integers(1, 16), elements=st.floats(width=32)),
+        st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers(-(2**50), 2**50), max_size=3),
+    )
+    def holds(values: np.ndarray, metadata: dict[str, str | int]) -> None:
+        pinecone.indexes = {"qjax": Index(16)}
+        request = next_request([Vector("r#0", values, metadata)], 16)
+        assert request.num_vectors == 1
+        if not np.isfinite(values).all() or not values.any():
+            (refusal,) = request.refusals
+            assert (refusal.id, request.records) == ("r#0", [])
+            check_message(refusal.reason)
+            return
+        service.upsert("samples", request.records)
+        stored = service.fetch("samples", ["r#0", "r#1"])
+        assert set(stored) == {"r#0"}
+        assert stored["r#0"].values[: len(values)].tobytes() == values.tobytes()
+        assert not stored["r#0"].values[len(values) :].any()
+        assert dict(stored["r#0"].metadata) == metadata
+
+    holds()
 
 
 def test_metadata_too_large_are_set_aside_before_they_are_sent() -> None:
