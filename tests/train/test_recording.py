@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import numpy as np
 import pytest
 
 from qjax.data import Dataset
-from qjax.errors import ArgumentError
+from qjax.errors import ArgumentError, StoreError
 from qjax.simulator import Simulator
-from qjax.store import RunStore, from_bytes
+from qjax.store import RunStore, database, from_bytes
 from qjax.train import TrainingConfig, loop, train
 from qjax.train.prepare import prepare
 from qjax.train.run import initial_state
@@ -113,6 +115,55 @@ def test_a_run_is_trained_again_from_its_record_alone(store: RunStore, tmp_path:
     watcher = Watcher()
     train(config, prepared=prepare(config, dataset=kept), observers=[watcher])
     assert np.array_equal(watcher.infos.loss.astype(float), store.batches(run).loss)
+
+
+def test_a_disk_that_fills_up_ends_the_run_with_a_sentence_and_loses_nothing_before(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(**CONFIG, learning_rate=0.05)
+    unbroken = record(store, train(config, store=store).run)
+
+    def connect(*arguments: Any, **options: Any) -> Any:
+        connection = database.connect(*arguments, **options)
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+        return connection
+
+    with monkeypatch.context() as patch:
+        patch.setattr("qjax.store.store.connect", connect)
+        patch.setattr(loop, "CHUNK_SECONDS", 0.0)
+        with pytest.raises(StoreError, match=r"The disk with the run store .* is full.*resume the run\.$"):
+            train(config, store=store)
+    run = store.runs()[0]
+    assert run.status == "failed"
+    assert len(store.batches(run.id).indices) == run.steps < 6
+    train(config, store=store, resume=run.id)
+    assert record(store, run.id) == unbroken
+
+
+def test_a_store_that_another_process_locks_ends_the_run_with_a_sentence(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Locking(Watcher):
+        def on_chunk(self, chunk: Any) -> None:
+            super().on_chunk(chunk)
+            if len(self.chunks) == 2:
+                other.execute("BEGIN IMMEDIATE")
+
+    def connect(*arguments: Any, **options: Any) -> Any:
+        return database.connect(*arguments, **options | {"busy_seconds": 0.05})
+
+    monkeypatch.setattr("qjax.store.store.connect", connect)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
+    with (
+        closing(sqlite3.connect(store.path, isolation_level=None)) as other,
+        RunStore.open(store.directory) as own,
+        pytest.raises(StoreError, match="is locked by another process"),
+    ):
+        train(tiny(epochs=30), store=own, observers=[Locking()])
+    run = store.runs()[0].id
+    train(tiny(epochs=30), store=store, resume=run)
+    assert len(store.batches(run).indices) == 90
 
 
 def test_states_too_large_to_be_kept_are_refused_before_training() -> None:
