@@ -6,6 +6,7 @@ from typing import Any
 from qjax import ansatz, gradients
 from qjax.circuit import Angle, Circuit, Op, Repeat
 from qjax.executor import Estimate, Executor
+from qjax.noise import NoiseModel
 from qjax.observables import PauliSum
 from qjax.simulator import Simulator
 
@@ -14,6 +15,7 @@ __all__ = [
     "Circuit",
     "Estimate",
     "Executor",
+    "NoiseModel",
     "Op",
     "PauliSum",
     "Repeat",

@@ -1,9 +1,9 @@
-"""The executor that runs on this machine: exact or with finite shots."""
+"""The executor that runs on this machine: exact or with finite shots, ideal or noisy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -13,17 +13,23 @@ import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
+from qjax.checks import integer, shown
 from qjax.circuit import Circuit
 from qjax.engine import native, xla
 from qjax.engine import shots as sampling
-from qjax.engine.chunks import map_grid, states_per_chunk
+from qjax.engine.chunks import check_fits, map_circuits, states_per_chunk
+from qjax.engine.density import MAX_QUBITS as MAX_DENSITY_QUBITS
+from qjax.engine.noisy import NoisyEngine
 from qjax.engine.program import lower
 from qjax.errors import ArgumentError
 from qjax.executor import Estimate, check_batch, check_mask, circuit_keys
+from qjax.noise import NoiseModel
 from qjax.observables import PauliSum, as_observables, measurement_groups
 
 ENGINES = ("auto", "native", "xla")
 DTYPES = ("complex64", "complex128")
+NOISE_METHODS = ("density", "trajectories")
+DEFAULT_TRAJECTORIES = 100
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,21 @@ class Simulator:
     and shape. Memory is bounded: large batches are simulated in chunks.
 
     Args:
-        engine: what computes exact expectation values and their gradients. "xla", which is what "auto" takes,
-            is plain JAX, for every device; "native" is a compiled kernel for CPUs, on request while it is
-            young. Shots, samples and state vectors are plain JAX's.
+        engine: what simulates circuits. "native" is a compiled kernel for CPUs; "xla" is plain JAX, for every
+            device; "auto" is the kernel where a program is compiled for a CPU and the kernel was built, and
+            plain JAX elsewhere. Shots are drawn by the same code from what either gives.
         shots: None for exact results; else how often every circuit is measured, or a tuple with one number
             for each parameter set.
         dtype: "complex64", or "complex128", which needs JAX's 64-bit mode.
+        noise: a `NoiseModel`, or the name of one of IonQ's, "aria-1", "aria-2" or "forte-1"; None or "ideal"
+            for none. Noisy circuits run in plain JAX.
+        noise_method: "density" computes density matrices, for circuits of up to 10 qubits: means are exact
+            and have derivatives. "trajectories" draws a branch of every channel at random, for circuits of
+            any size: every shot is measured on a trajectory of its own, and without shots a mean is the
+            average over trajectories, which needs a key and has a variance.
+        num_trajectories: trajectories of each circuit (and with shots of each measurement basis); None for
+            one for each shot, or 100 without shots. Shots are spread evenly over fewer, which is faster;
+            then shots of one trajectory depend on each other, and the variance says so.
 
     Raises:
         ArgumentError: if an argument has no meaning.
@@ -51,16 +66,24 @@ class Simulator:
         >>> estimate = Simulator().expectations(circuit, jnp.array([[0.0], [jnp.pi]]), None, PauliSum("Z0"))
         >>> estimate.mean.shape, estimate.mean.ravel().tolist()
         ((2, 1, 1), [1.0, -1.0])
+        >>> noisy = Simulator(noise=NoiseModel(depolarizing_1q=0.15))
+        >>> round(noisy.expectations(circuit, jnp.array([[0.0]]), None, PauliSum("Z0")).mean.item(), 5)
+        0.8
     """
 
     engine: Literal["auto", "native", "xla"] = "auto"
     shots: int | tuple[int, ...] | None = None
     dtype: Literal["complex64", "complex128"] = "complex64"
+    noise: NoiseModel | str | None = None
+    noise_method: Literal["density", "trajectories"] = "density"
+    num_trajectories: int | None = None
 
     def __post_init__(self):
-        for name, value, known in (("engine", self.engine, ENGINES), ("dtype", self.dtype, DTYPES)):
+        for name, known in (("engine", ENGINES), ("dtype", DTYPES), ("noise_method", NOISE_METHODS)):
+            value = getattr(self, name)
             if value not in known:
                 raise ArgumentError(name, f"be one of {', '.join(known)}", f"it is {value!r}", "Pick one.")
+        self._check_noise()
         if self.engine == "native":
             native.load()
         if self.shots is None:
@@ -77,10 +100,39 @@ class Simulator:
         plain = tuple(int(number) for number in numbers)
         object.__setattr__(self, "shots", plain if isinstance(self.shots, tuple) else plain[0])
 
+    def _check_noise(self) -> None:
+        noise = NoiseModel.named(self.noise) if isinstance(self.noise, str) else self.noise
+        if noise is not None and not isinstance(noise, NoiseModel):
+            must, cure = "be a `NoiseModel`, a name or None", 'Write `NoiseModel(bit_flip=0.01)` or "aria-1".'
+            raise ArgumentError("noise", must, f"it is {shown(noise)}", cure)
+        # A model in which nothing happens is no model, so that nothing is paid for it.
+        noise = noise if noise is not None and (noise.acts_on_gates or noise.acts_on_readout) else None
+        object.__setattr__(self, "noise", noise)
+        if noise is not None and self.engine == "native":
+            must, cure = 'be "auto" or "xla" with noise', "Leave it out: noisy circuits run in plain JAX."
+            raise ArgumentError("engine", must, 'it is "native"', cure)
+        if self.num_trajectories is None:
+            return
+        cure = "Leave it out for one trajectory for each shot."
+        object.__setattr__(
+            self, "num_trajectories", integer("num_trajectories", self.num_trajectories, 1, cure)
+        )
+        if self.noise_method != "trajectories":
+            raise ArgumentError(
+                "num_trajectories",
+                'be None unless `noise_method` is "trajectories"',
+                f"it is {self.num_trajectories}",
+                "Leave it out, or set `noise_method`.",
+            )
+
     @property
     def exact(self) -> bool:
         """Whether means are exact."""
-        return self.shots is None
+        return self.shots is None and not self._uses_trajectories
+
+    @property
+    def _uses_trajectories(self) -> bool:
+        return self.noise is not None and self.noise_method == "trajectories"
 
     @property
     def traceable(self) -> bool:
@@ -105,7 +157,7 @@ class Simulator:
             params: `[S, P]`, real, radians.
             features: `[B, F]` or `[S, B, F]`, real; None for a circuit without features (then B = 1).
             observables: one observable or a sequence of O.
-            key: with shots, a PRNG key, or one for each circuit `[S, B]`.
+            key: with shots or trajectories, a PRNG key, or one for each circuit `[S, B]`.
             mask: `[B]` or `[S, B]`, bool: padding (False) is not counted.
             covariance: whether to give the covariance of the means, `[S, B, O, O]`.
 
@@ -114,8 +166,8 @@ class Simulator:
             measurement basis.
 
         Raises:
-            ArgumentError: if shapes do not fit, a key is missing, or the native engine is asked for and
-                cannot take the circuit.
+            ArgumentError: if shapes do not fit, a key is missing, or the circuit is too large for this
+                machine or for a density matrix.
 
         Example:
             >>> from qjax import Circuit, Op, PauliSum
@@ -128,14 +180,15 @@ class Simulator:
         """
         observables = as_observables(observables, circuit.num_qubits)
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
         mean, variance, matrix = _expectations(self, circuit, params, features, observables, keys, covariance)
-        bases = 1 if self.exact else len(measurement_groups(observables))
+        bases = 1 if self.shots is None else len(measurement_groups(observables))
         circuits = bases * jnp.sum(check_mask(mask, num_sets, num_samples), dtype=jnp.int32)
         return Estimate(mean, variance, circuits, jnp.minimum(circuits, 1), matrix)
 
     def statevector(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
-        """State vectors, whatever `shots` is.
+        """State vectors, whatever `shots` is; without noise.
 
         Args:
             circuit: the circuit.
@@ -145,33 +198,86 @@ class Simulator:
         Returns:
             Amplitudes `[S, B, 2**n]`, complex; qubit 0 is the most significant bit.
 
+        Raises:
+            ArgumentError: if shapes do not fit, or there is noise.
+
         Example:
             >>> from qjax import Circuit, Op
             >>> bell = Circuit(num_qubits=2, ops=(Op("h", (0,)), Op("cx", (0, 1))))
             >>> abs(Simulator().statevector(bell, jnp.zeros((1, 0))))[0, 0].round(3).tolist()
             [0.7070000171661377, 0.0, 0.0, 0.7070000171661377]
         """
+        if self.noise is not None:
+            raise ArgumentError(
+                "noise",
+                "be None where state vectors are asked for",
+                f"it is {self.noise!r}, which leaves no pure state",
+                "Ask for `density_matrix` or `probabilities`.",
+            )
         params, features, _ = check_batch(circuit, params, features)
-        self._check_precision()
+        self._check_machine(circuit)
         return _statevector(self, circuit, params, features)
 
-    def probabilities(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
-        """Exact probabilities of the basis states.
+    def density_matrix(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
+        """Density matrices after the last gate, before any readout error, whatever `shots` is.
+
+        Args:
+            circuit: the circuit, of up to 10 qubits.
+            params: `[S, P]`, real, radians.
+            features: `[B, F]`, `[S, B, F]` or None.
+
+        Returns:
+            Matrices `[S, B, 2**n, 2**n]`, complex; qubit 0 is the most significant bit.
+
+        Raises:
+            ArgumentError: if shapes do not fit, or the circuit is too large.
+
+        Example:
+            >>> from qjax import Circuit, Op
+            >>> simulator = Simulator(noise=NoiseModel(bit_flip=0.25))
+            >>> simulator.density_matrix(Circuit(1, (Op("x", (0,)),)), jnp.zeros((1, 0)))[0, 0].real.tolist()
+            [[0.25, 0.0], [0.0, 0.75]]
+        """
+        params, features, _ = check_batch(circuit, params, features)
+        _check_density_size(circuit)
+        self._check_machine(circuit)
+        return _density_matrix(self, circuit, params, features)
+
+    def probabilities(
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        features: ArrayLike | None = None,
+        *,
+        key: Array | None = None,
+    ) -> Array:
+        """Probabilities of the basis states, whatever `shots` is; with noise, of what is read.
 
         Args:
             circuit: the circuit.
             params: `[S, P]`, real, radians.
             features: `[B, F]`, `[S, B, F]` or None.
+            key: with trajectories, a PRNG key, or one for each circuit `[S, B]`.
 
         Returns:
             Probabilities `[S, B, 2**n]`, real.
+
+        Raises:
+            ArgumentError: if shapes do not fit, a key is missing, or a density matrix is asked for and the
+                circuit is too large.
 
         Example:
             >>> from qjax import Circuit, Op
             >>> Simulator().probabilities(Circuit(1, (Op("x", (0,)),)), jnp.zeros((1, 0))).tolist()
             [[[0.0, 1.0]]]
         """
-        return xla.probabilities(self.statevector(circuit, params, features))
+        params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        self._check_machine(circuit)
+        if self.noise is None:
+            return _probabilities(self, circuit, params, features)
+        exact = replace(self, shots=None)
+        keys = exact._keys(key, num_sets, num_samples)
+        return _noisy_probabilities(exact, circuit, params, features, keys)
 
     def samples(
         self,
@@ -209,11 +315,11 @@ class Simulator:
                 "Make a simulator with `Simulator(shots=1000)`.",
             )
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
+        self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
         return _samples(self, circuit, params, features, keys)
 
     def _keys(self, key: Array | None, num_sets: int, num_samples: int) -> Array | None:
-        self._check_precision()
         if self.exact:
             return None
         if isinstance(self.shots, tuple) and len(self.shots) != num_sets:
@@ -226,13 +332,23 @@ class Simulator:
         if key is None:
             raise ArgumentError(
                 "key",
-                "be a PRNG key where shots are drawn",
+                "be a PRNG key where shots or trajectories are drawn",
                 "it is None",
                 "Pass `key=jax.random.key(seed)`, a new one for every call.",
             )
         return circuit_keys(key, num_sets, num_samples)
 
-    def _check_precision(self) -> None:
+    def _noisy_engine(self) -> NoisyEngine:
+        noise = self.noise if isinstance(self.noise, NoiseModel) else NoiseModel()
+        if not self._uses_trajectories:
+            return NoisyEngine(noise, self.dtype)
+        most = self.shots if isinstance(self.shots, int) else max(self.shots or (DEFAULT_TRAJECTORIES,))
+        return NoisyEngine(noise, self.dtype, self.num_trajectories or most)
+
+    def _check_machine(self, circuit: Circuit) -> None:
+        if self.noise is not None and self.noise_method == "density":
+            _check_density_size(circuit)
+        check_fits(circuit.num_qubits, np.dtype(self.dtype).itemsize)
         if self.dtype == "complex128" and not jax.config.read("jax_enable_x64"):
             raise ArgumentError(
                 "dtype",
@@ -240,6 +356,16 @@ class Simulator:
                 "it is complex128",
                 'Turn the mode on first: `jax.config.update("jax_enable_x64", True)`.',
             )
+
+
+def _check_density_size(circuit: Circuit) -> None:
+    if circuit.num_qubits > MAX_DENSITY_QUBITS:
+        raise ArgumentError(
+            "noise_method",
+            f'be "trajectories" for circuits of more than {MAX_DENSITY_QUBITS} qubits',
+            f"density matrices were asked for, and the circuit has {circuit.num_qubits}",
+            'Make a simulator with `Simulator(noise=..., noise_method="trajectories")`.',
+        )
 
 
 @partial(jax.jit, static_argnums=(0, 1, 4, 6))
@@ -252,6 +378,9 @@ def _expectations(
     keys: Array | None,
     covariance: bool,
 ) -> tuple[Array, Array, Array | None]:
+    if simulator.noise is not None:
+        mean, matrix = _noisy(simulator, circuit, params, features, observables, keys)
+        return mean, jnp.diagonal(matrix, axis1=-2, axis2=-1), matrix if covariance else None
     if keys is None:
         mean = _exact(simulator, circuit, params, features, observables)
         matrix = jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype) if covariance else None
@@ -280,26 +409,63 @@ def _exact(
     features: Array,
     observables: tuple[PauliSum, ...],
 ) -> Array:
-    if simulator.engine != "native":
-        return _map_states(
-            simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
-        )
-    if not native.can_run(circuit):
-        raise ArgumentError(
-            "engine",
-            f'be "auto" or "xla" for circuits of more than {native.MAX_QUBITS} qubits',
-            f"the circuit has {circuit.num_qubits}",
-            "The native engine's addresses end there.",
-        )
+    if _is_native(simulator, circuit):
+        return native.expectations(circuit, observables, *_operands(simulator, params, features))
+    return _map_states(
+        simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
+    )
+
+
+def _is_native(simulator: Simulator, circuit: Circuit) -> bool:
+    """Whether the native engine is asked for; it leaves other platforms than CPUs to plain JAX by itself."""
+    return simulator.engine != "xla" and native.can_run(circuit)
+
+
+def _operands(simulator: Simulator, params: Array, features: Array) -> tuple[Array, Array]:
+    """Parameters `[S, 1, P]` and features `[1 or S, B, F]`, as the native engine takes a grid."""
     real = xla.real_dtype(np.dtype(simulator.dtype))
-    sets = params.astype(real)[:, None, :]
-    samples = features.astype(real) if features.ndim == 3 else features.astype(real)[None]
-    return native.expectations(circuit, observables, sets, samples)
+    samples = features if features.ndim == 3 else features[None]
+    return params.astype(real)[:, None, :], samples.astype(real)
+
+
+def _noisy(
+    simulator: Simulator,
+    circuit: Circuit,
+    params: Array,
+    features: Array,
+    observables: tuple[PauliSum, ...],
+    keys: Array | None,
+) -> tuple[Array, Array]:
+    numbers = None
+    if simulator.shots is not None:
+        numbers = np.broadcast_to(np.asarray(simulator.shots, np.int32), params.shape[:1])
+    return simulator._noisy_engine().expectations(circuit, params, features, observables, keys, numbers)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _noisy_probabilities(
+    simulator: Simulator, circuit: Circuit, params: Array, features: Array, keys: Array | None
+) -> Array:
+    return simulator._noisy_engine().probabilities(circuit, params, features, keys)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _density_matrix(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    return simulator._noisy_engine().density_matrices(circuit, params, features)
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _statevector(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    if _is_native(simulator, circuit):
+        return native.statevector(circuit, *_operands(simulator, params, features))
     return _map_states(simulator, circuit, params, features, None, lambda state, *_: state)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _probabilities(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
+    if _is_native(simulator, circuit):
+        return native.probabilities(circuit, *_operands(simulator, params, features))
+    return _map_states(simulator, circuit, params, features, None, lambda state, *_: xla.probabilities(state))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -311,9 +477,15 @@ def _samples(
     assert isinstance(num_shots, int)  # checked by the caller
     shifts = np.arange(num_qubits)[::-1].astype(np.int32)
 
+    def bits(states: Array) -> Array:
+        return ((states[..., None] >> shifts) & 1).astype(jnp.uint8)
+
+    if simulator.noise is not None:
+        assert keys is not None
+        return bits(simulator._noisy_engine().samples(circuit, params, features, keys, num_shots))
+
     def measure(state: Array, _: Any, key: Array) -> Array:
-        states = sampling.sample_states(state, key, num_shots)
-        return ((states[:, None] >> shifts) & 1).astype(jnp.uint8)
+        return bits(sampling.sample_states(state, key, num_shots))
 
     beside = sampling.bytes_beside_states((), 0, num_shots, xla.real_dtype(np.dtype(simulator.dtype)))
     return _map_states(simulator, circuit, params, features, keys, measure, beside_states=beside)
@@ -333,20 +505,14 @@ def _map_states(
     """Applies a function to the state of every circuit of the S x B grid: (state, per_set, key) -> pytree."""
     program = lower(circuit)
     dtype = np.dtype(simulator.dtype)
-    own_features = features if features.ndim == 3 else None
+
+    def evaluate(one_set: Array, sample: Array, key: Array | None, per_set: Any) -> Any:
+        if _is_native(simulator, circuit):
+            real = xla.real_dtype(dtype)
+            state = native.statevector(circuit, one_set.astype(real), sample.astype(real))
+        else:
+            state = xla.statevector(program, one_set, sample, dtype)
+        return function(state, per_set, key)
+
     chunk = states_per_chunk(program, dtype.itemsize, beside_states=beside_states)
-
-    def evaluate(one_set: Any, shared: Any, circuit_values: Any) -> Any:
-        own, key = circuit_values
-        state = xla.statevector(program, one_set[0], shared if own is None else own, dtype)
-        return function(state, one_set[1], key)
-
-    return map_grid(
-        evaluate,
-        (params, per_set),
-        features if own_features is None else None,
-        (own_features, keys),
-        num_sets=params.shape[0],
-        num_samples=features.shape[-2],
-        chunk=chunk,
-    )
+    return map_circuits(evaluate, params, features, keys, per_set, chunk=chunk)

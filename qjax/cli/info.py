@@ -38,4 +38,4 @@ def _engine() -> str:
     isa = native.isa()
     if isa is None:
         return f"xla (the native engine is absent: {CURE})"
-    return f"xla; native ({isa}) on request"
+    return f"native ({isa}) on CPUs, xla elsewhere"

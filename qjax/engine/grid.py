@@ -1,11 +1,12 @@
-"""Exact expectation values over a grid of circuits, by the plain-JAX engine."""
+"""States, and what is read from them, over a grid of circuits, by the plain-JAX engine."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -35,6 +36,63 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
         >>> expectations(circuit, (PauliSum("Z0"),), jnp.zeros((2, 1, 0)), jnp.zeros((1, 3, 0))).shape
         (2, 3, 1)
     """
+    return _map_states(
+        circuit,
+        params,
+        features,
+        lambda state: xla.expectations(state, observables),
+        jax.ShapeDtypeStruct((len(observables),), params.dtype),
+    )
+
+
+def statevector(circuit: Circuit, params: Array, features: Array) -> Array:
+    """State vectors of every circuit of a grid.
+
+    Args:
+        circuit: the circuit.
+        params: `[*grid, P]`, float32 or float64; a size of 1 stands for every index of the grid.
+        features: `[*grid, F]` in the same way, of the same rank and dtype.
+
+    Returns:
+        Amplitudes `[*grid, 2**n]`, complex; qubit 0 is the most significant bit.
+    """
+    dtype = jnp.promote_types(params.dtype, np.complex64)
+    return _map_states(
+        circuit,
+        params,
+        features,
+        lambda state: state,
+        jax.ShapeDtypeStruct((2**circuit.num_qubits,), dtype),
+    )
+
+
+def probabilities(circuit: Circuit, params: Array, features: Array) -> Array:
+    """Probabilities of the basis states for every circuit of a grid.
+
+    Args:
+        circuit: the circuit.
+        params: `[*grid, P]`, float32 or float64; a size of 1 stands for every index of the grid.
+        features: `[*grid, F]` in the same way, of the same rank and dtype.
+
+    Returns:
+        Probabilities `[*grid, 2**n]`, real.
+    """
+    return _map_states(
+        circuit,
+        params,
+        features,
+        xla.probabilities,
+        jax.ShapeDtypeStruct((2**circuit.num_qubits,), params.dtype),
+    )
+
+
+def _map_states(
+    circuit: Circuit,
+    params: Array,
+    features: Array,
+    read: Callable[[Array], Array],
+    result: jax.ShapeDtypeStruct,
+) -> Array:
     grid = jnp.broadcast_shapes(params.shape[:-1], features.shape[:-1])
     # Trailing axes along which the parameters stay the same are samples; those before are parameter sets.
     num_sample_axes = 0
@@ -43,7 +101,7 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
     set_axes, sample_axes = grid[: len(grid) - num_sample_axes], grid[len(grid) - num_sample_axes :]
     num_sets, num_samples = math.prod(set_axes), math.prod(sample_axes)
     if 0 in grid:
-        return jnp.zeros((*grid, len(observables)), params.dtype)
+        return jnp.zeros((*grid, *result.shape), result.dtype)
     sets = jnp.broadcast_to(params, (*set_axes, *(1,) * num_sample_axes, params.shape[-1]))
     sets = sets.reshape(num_sets, params.shape[-1])
     shared = all(size == 1 for size in features.shape[: len(set_axes)])
@@ -56,8 +114,7 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
 
     def evaluate(one_set: Array, sample: Any, own_sample: Any) -> Array:
         features: Array = own_sample if sample is None else sample
-        state = xla.statevector(program, one_set, features, np.dtype(dtype))
-        return xla.expectations(state, observables)
+        return read(xla.statevector(program, one_set, features, np.dtype(dtype)))
 
     values = map_grid(
         evaluate,
@@ -68,4 +125,4 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
         num_samples=num_samples,
         chunk=states_per_chunk(program, np.dtype(dtype).itemsize),
     )
-    return values.reshape(*grid, len(observables))
+    return values.reshape(*grid, *result.shape)

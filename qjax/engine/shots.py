@@ -45,14 +45,31 @@ def sample_states(state: Array, key: Array, num_shots: int) -> Array:
         about 20 qubits on improbable states are drawn too rarely: use complex128 there.
     """
     probabilities = refuse_derivative(xla.probabilities(state))
+    return drawn_states(probabilities, jax.random.uniform(key, (num_shots,), probabilities.dtype))
+
+
+def drawn_states(probabilities: Array, draws: Array) -> Array:
+    """The basis states that uniform random numbers pick.
+
+    Args:
+        probabilities: `[2**n]`, real.
+        draws: `[num_shots]`, real, from 0 to below 1.
+
+    Returns:
+        Indices of basis states `[num_shots]`, int32.
+
+    Example:
+        >>> drawn_states(jnp.array([0.5, 0.0, 0.5]), jnp.array([0.1, 0.6])).tolist()
+        [0, 2]
+    """
     # Parallel sums round differently from state to state: a state of probability zero must not gain by it.
     sums = jnp.where(probabilities > 0, jnp.cumsum(probabilities), 0)
     cumulative = lax.cummax(sums)
     # Uniform draws are multiples of epsilon: moved to the middle of their cells they miss states that only
     # rounding has reached. Scaled by the sum as computed, no draw lies beyond the last state.
     middle = jnp.finfo(cumulative.dtype).eps / 2
-    draws = (jax.random.uniform(key, (num_shots,), cumulative.dtype) + middle) * cumulative[-1]
-    return jnp.searchsorted(cumulative, draws, side="right").astype(jnp.int32)
+    scaled = (draws + middle) * cumulative[-1]
+    return jnp.searchsorted(cumulative, scaled, side="right").astype(jnp.int32)
 
 
 def bytes_beside_states(
@@ -107,25 +124,54 @@ def sampled_moments(
     dtype = state.real.dtype
     mean = jnp.asarray([dict(observable.terms).get((), 0.0) for observable in observables], dtype)
     covariance = jnp.zeros((len(observables), len(observables)), dtype)
-    used = (jnp.arange(max_shots) < shots).astype(dtype)
-    count = shots.astype(dtype)
+    used = jnp.arange(max_shots)[:, None] < shots
     # A single group takes the key as it is: splitting costs a fifth of a second of compilation.
     keys = [key] if len(groups) <= 1 else list(jax.random.split(key, len(groups)))
     for group, group_key in zip(groups, keys, strict=False):
         rotated = xla.apply_ops(state, group.basis_change())
         states = sample_states(rotated, group_key, max_shots)
-        coefficients = np.array([[dict(o.terms).get(s, 0.0) for s in group.strings] for o in observables])
-        parities = _parities(states, group, num_qubits, dtype)
-        values = jnp.matmul(jnp.asarray(coefficients, dtype), parities, precision=lax.Precision.HIGHEST)
-        group_mean = values @ used / count
-        centred = (values - group_mean[:, None]) * used
-        mean = mean + group_mean
-        spread = jnp.matmul(centred, centred.T, precision=lax.Precision.HIGHEST)
-        covariance = covariance + spread / (count * jnp.maximum(count - 1, 1))
+        group_mean, group_covariance = group_moments(
+            states[:, None], used, observables, group, num_qubits, dtype
+        )
+        mean, covariance = mean + group_mean, covariance + group_covariance
     # A state that is not a number has no draws; what was read from it must not look like a result.
     valid = jnp.isfinite(jnp.sum(xla.probabilities(lax.stop_gradient(state))))
     mean, covariance = jnp.where(valid, mean, jnp.nan), jnp.where(valid, covariance, jnp.nan)
     return mean, jnp.where(shots > 1, covariance, jnp.inf)
+
+
+def group_moments(
+    states: Array,
+    used: Array,
+    observables: Sequence[PauliSum],
+    group: MeasurementGroup,
+    num_qubits: int,
+    dtype: np.dtype,
+) -> tuple[Array, Array]:
+    """What one measurement group adds to the means of observables, and the covariance of that.
+
+    Args:
+        states: basis states measured `[T, m]`, integer: `T` independent clusters of `m` draws, which may
+            depend on each other.
+        used: `[T, m]`, bool: which draws count.
+        observables: `O` observables.
+        group: the group.
+        num_qubits: `n`.
+        dtype: real dtype of the results.
+
+    Returns:
+        Means `[O]` and covariance `[O, O]`, unbiased for clusters of one size; with one cluster, zero.
+    """
+    coefficients = np.array([[dict(o.terms).get(s, 0.0) for s in group.strings] for o in observables])
+    parities = _parities(states.reshape(-1), group, num_qubits, dtype)
+    values = jnp.matmul(jnp.asarray(coefficients, dtype), parities, precision=lax.Precision.HIGHEST)
+    weights = used.astype(dtype).reshape(-1)
+    count = jnp.sum(weights)
+    mean = values @ weights / count
+    centred = ((values - mean[:, None]) * weights).reshape(len(observables), *states.shape).sum(-1)
+    spread = jnp.matmul(centred, centred.T, precision=lax.Precision.HIGHEST)
+    clusters = jnp.sum(jnp.any(used, axis=-1)).astype(dtype)
+    return mean, spread / (count * count) * (clusters / jnp.maximum(clusters - 1, 1))
 
 
 def _parities(states: Array, group: MeasurementGroup, num_qubits: int, dtype: np.dtype) -> Array:

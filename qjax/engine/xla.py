@@ -5,7 +5,7 @@ Functions here act on one parameter vector and one feature vector; callers map t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 
 import jax
@@ -53,14 +53,11 @@ def statevector(program: Program, params: Array, features: Array, dtype: np.dtyp
     Returns:
         Amplitudes `[2**num_qubits]`, complex; qubit 0 is the most significant bit.
     """
-    angles = (
-        _angles(program.shared, params, features, real_dtype(dtype)),
-        _angles(program.per_sample, params, features, real_dtype(dtype)),
-    )
+    angles = angle_values(program, params, features, real_dtype(dtype))
     steps = program.steps
     if steps and isinstance(steps[0], LayerStep):
         # A layer on |0...0> prepares a product state, which needs no pass over the amplitudes.
-        state = _product_state(steps[0], angles, program.num_qubits, dtype)
+        state = product_state(steps[0], layer_matrices(steps[0], angles, dtype), program.num_qubits)
         steps = steps[1:]
     else:
         state = jnp.zeros(2**program.num_qubits, dtype).at[0].set(1)
@@ -146,6 +143,22 @@ def apply_ops(state: Array, ops: Sequence[Op]) -> Array:
     return _run(program.steps, state, (nothing, nothing), program.num_qubits)
 
 
+def angle_values(program: Program, params: Array, features: Array, dtype: np.dtype) -> tuple[Array, Array]:
+    """The angles of a program's two tables, real, in the order of execution.
+
+    Args:
+        program: the lowered circuit.
+        params: parameters `[P]`.
+        features: features `[F]`.
+        dtype: real dtype of the angles.
+
+    Returns:
+        Angles that no feature enters, and those that features enter.
+    """
+    shared, per_sample = program.shared, program.per_sample
+    return _angles(shared, params, features, dtype), _angles(per_sample, params, features, dtype)
+
+
 def _angles(table: AngleTable, params: Array, features: Array, dtype: np.dtype) -> Array:
     if table.param.size == 0:
         return jnp.zeros(0, dtype)
@@ -164,16 +177,17 @@ def _run(steps: Sequence[Step], state: Array, angles: tuple[Array, Array], num_q
     for step in steps:
         match step:
             case LayerStep():
-                state = _apply_layer(state, step, angles, num_qubits)
+                qubits = [qubit for qubit, _ in step.factors]
+                state = apply_product(state, qubits, layer_matrices(step, angles, state.dtype), num_qubits)
             case MatrixStep(qubits, factor):
-                matrix = _factor_matrix(factor, angles, state.dtype)
-                state = _apply_matrix(state, matrix, qubits, num_qubits)
+                matrix = factor_matrix(factor, angles, state.dtype)
+                state = apply_matrix(state, matrix, qubits, num_qubits)
             case DiagonalStep(qubits, factor):
-                diagonal = jnp.diagonal(_factor_matrix(factor, angles, state.dtype))
+                diagonal = jnp.diagonal(factor_matrix(factor, angles, state.dtype))
                 state = _apply_diagonal(state, diagonal, qubits, num_qubits)
             case PauliRotationStep(pauli, slot):
                 half = angles[slot.uses_features][slot.index] / 2
-                rotated = _apply_pauli(state, pauli, num_qubits)
+                rotated = apply_pauli(state, pauli, num_qubits)
                 state = jnp.cos(half) * state - 1j * jnp.sin(half) * rotated
             case PermutationStep(ops):
                 state = _permute(state, ops, num_qubits)
@@ -183,19 +197,26 @@ def _run(steps: Sequence[Step], state: Array, angles: tuple[Array, Array], num_q
 
 
 def _loop(step: LoopStep, state: Array, angles: tuple[Array, Array], num_qubits: int) -> Array:
-    def take(table: int) -> Array:
-        start, count = step.start[table], step.num_slots[table]
-        return angles[table][start : start + step.times * count].reshape(step.times, count)
-
     # Reverse mode keeps one state for each iteration and recomputes the inside.
     @jax.checkpoint
     def body(state: Array, angles: tuple[Array, Array]) -> tuple[Array, None]:
         return _run(step.body, state, angles, num_qubits), None
 
-    return lax.scan(body, state, (take(0), take(1)))[0]
+    return lax.scan(body, state, loop_angles(step, angles))[0]
 
 
-def _factor_matrix(factor: Factor, angles: tuple[Array, Array], dtype: np.dtype) -> Array:
+def loop_angles(step: LoopStep, angles: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The angles of each iteration of a loop, `[times, num_slots]` from both tables."""
+
+    def take(table: int) -> Array:
+        start, count = step.start[table], step.num_slots[table]
+        return angles[table][start : start + step.times * count].reshape(step.times, count)
+
+    return take(0), take(1)
+
+
+def factor_matrix(factor: Factor, angles: tuple[Array, Array], dtype: np.dtype) -> Array:
+    """The matrix of one gate, `[2**k, 2**k]`, complex."""
     if factor.op.matrix is not None:
         return jnp.asarray(np.array(factor.op.matrix), dtype)
     matrix = gates.GATES[factor.op.gate].matrix
@@ -205,8 +226,25 @@ def _factor_matrix(factor: Factor, angles: tuple[Array, Array], dtype: np.dtype)
     return matrix(*(angles[slot.uses_features][slot.index] for slot in factor.slots)).astype(dtype)
 
 
-def _layer_matrices(step: LayerStep, angles: tuple[Array, Array], dtype: np.dtype) -> Array:
-    """The layer's matrices `[qubits, 2, 2]`, computed together for qubits with the same gates."""
+def layer_matrices(
+    step: LayerStep,
+    angles: tuple[Array, Array],
+    dtype: np.dtype,
+    transform: Callable[[Array, Sequence[int], int], Array] = lambda matrices, *_: matrices,
+) -> Array:
+    """The layer's matrices, computed together for qubits with the same gates.
+
+    Args:
+        step: the layer.
+        angles: the two tables.
+        dtype: complex dtype.
+        transform: what a gate becomes before it is multiplied with those before and after it: from the
+            matrices `[M, 2, 2]` of gates alike (`[1, 2, 2]` without angles), positions `[M]` in the layer of
+            their qubits, and how many gates come before on each, to matrices `[1 or M, D, D]`.
+
+    Returns:
+        Matrices `[qubits, D, D]`.
+    """
     alike: dict[tuple, list[int]] = {}
     for index, (_, factors) in enumerate(step.factors):
         signature = tuple(
@@ -216,9 +254,12 @@ def _layer_matrices(step: LayerStep, angles: tuple[Array, Array], dtype: np.dtyp
     products = []
     for members in alike.values():
         gates_in_order = zip(*(step.factors[index][1] for index in members), strict=True)
-        matrices = [_alike_matrices(factors, angles, dtype) for factors in gates_in_order]
+        matrices = [
+            transform(_alike_matrices(factors, angles, dtype), members, before)
+            for before, factors in enumerate(gates_in_order)
+        ]
         product = reduce(_after, matrices)
-        products.append(jnp.broadcast_to(product, (len(members), 2, 2)))
+        products.append(jnp.broadcast_to(product, (len(members), *product.shape[-2:])))
     order = np.argsort([index for members in alike.values() for index in members])
     return jnp.concatenate(products)[order]
 
@@ -230,7 +271,7 @@ def _after(earlier: Array, later: Array) -> Array:
 def _alike_matrices(factors: Sequence[Factor], angles: tuple[Array, Array], dtype: np.dtype) -> Array:
     first = factors[0]
     if not first.slots:
-        return _factor_matrix(first, angles, dtype)[None]
+        return factor_matrix(first, angles, dtype)[None]
     matrix = gates.GATES[first.op.gate].matrix
     assert callable(matrix)
     columns = [
@@ -240,52 +281,81 @@ def _alike_matrices(factors: Sequence[Factor], angles: tuple[Array, Array], dtyp
     return jax.vmap(matrix)(*columns).astype(dtype)
 
 
-def _product_state(step: LayerStep, angles: tuple[Array, Array], num_qubits: int, dtype: np.dtype) -> Array:
-    columns = dict(
-        zip((qubit for qubit, _ in step.factors), _layer_matrices(step, angles, dtype)[:, :, 0], strict=True)
-    )
-    zero = jnp.zeros(2, dtype).at[0].set(1)
-    state = jnp.ones(1, dtype)
+def product_state(step: LayerStep, matrices: Array, num_qubits: int) -> Array:
+    """What a layer makes of |0...0>.
+
+    Args:
+        step: the layer.
+        matrices: its matrices `[qubits, D, D]`.
+        num_qubits: `n`.
+
+    Returns:
+        The product of the matrices' first columns, `[D**n]`.
+    """
+    columns = dict(zip((qubit for qubit, _ in step.factors), matrices[:, :, 0], strict=True))
+    zero = jnp.zeros(matrices.shape[-1], matrices.dtype).at[0].set(1)
+    state = jnp.ones(1, matrices.dtype)
     for qubit in range(num_qubits):
         state = jnp.outer(state, columns.get(qubit, zero)).reshape(-1)
     return state
 
 
-def _apply_layer(state: Array, step: LayerStep, angles: tuple[Array, Array], num_qubits: int) -> Array:
-    """Applies the layer block by block: each product contracts the leading qubits and puts them last."""
-    matrices = _layer_matrices(step, angles, state.dtype)
+def apply_product(state: Array, qubits: Sequence[int], matrices: Array, num_qubits: int) -> Array:
+    """Applies a matrix to each of some qubits.
+
+    Args:
+        state: `[D**n]`, complex: `D` is 2 for amplitudes and 4 for the vector of a density matrix.
+        qubits: the qubits, ascending.
+        matrices: their matrices `[qubits, D, D]`.
+        num_qubits: `n`.
+
+    Returns:
+        The new state `[D**n]`.
+    """
+    # Block by block: each product contracts the leading qubits and puts them last. Real and imaginary parts
+    # are one more axis of the products: CPUs multiply real matrices several times faster than complex ones.
+    parts = jnp.stack([state.real, state.imag])
+    dimension = matrices.shape[-1]
     position = 0
     index = 0
-    for first, size in _blocks([qubit for qubit, _ in step.factors]):
-        state = _rotate(state, first - position)
-        block = matrices[index]
-        for matrix in matrices[index + 1 : index + size]:
-            block = jnp.kron(block, matrix)
+    for first, size in _blocks(qubits, _MAX_BLOCK_QUBITS if dimension == 2 else _MAX_BLOCK_QUBITS // 2):
+        parts = _rotate(parts, dimension ** (first - position))
+        block = reduce(jnp.kron, matrices[index : index + size])
         index += size
-        leading = state.reshape(2**size, -1)
-        state = lax.dot_general(
-            leading, block, (((0,), (1,)), ((), ())), precision=lax.Precision.HIGHEST
-        ).reshape(-1)
+        leading = parts.reshape(2, dimension**size, -1)
+        moved = lax.dot_general(
+            leading, _real_form(block), (((0, 1), (1, 3)), ((), ())), precision=lax.Precision.HIGHEST
+        )
+        parts = jnp.moveaxis(moved, 1, 0).reshape(2, -1)
         position = first + size
-    return _rotate(state, num_qubits - position)
+    parts = _rotate(parts, dimension ** (num_qubits - position))
+    return lax.complex(parts[0], parts[1])
 
 
-def _rotate(state: Array, count: int) -> Array:
-    return state if count == 0 else state.reshape(2**count, -1).T.reshape(-1)
+def _real_form(matrix: Array) -> Array:
+    """The matrix `[out, in, d, d]` that acts on real and imaginary parts as a complex one `[d, d]` does."""
+    re, im = matrix.real, matrix.imag
+    return jnp.stack([jnp.stack([re, -im]), jnp.stack([im, re])])
 
 
-def _blocks(qubits: Sequence[int]) -> list[tuple[int, int]]:
-    """Neighbouring qubits in blocks `(first, size)` of up to four, whose matrices fit matrix units."""
+def _rotate(parts: Array, size: int) -> Array:
+    """The parts with their leading indices, `size` values in all, put last."""
+    return parts if size == 1 else parts.reshape(2, size, -1).swapaxes(1, 2).reshape(2, -1)
+
+
+def _blocks(qubits: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Neighbouring qubits in blocks `(first, size)` of a few, whose matrices fit matrix units."""
     blocks: list[tuple[int, int]] = []
     for qubit in qubits:
-        if blocks and sum(blocks[-1]) == qubit and blocks[-1][1] < _MAX_BLOCK_QUBITS:
+        if blocks and sum(blocks[-1]) == qubit and blocks[-1][1] < most:
             blocks[-1] = (blocks[-1][0], blocks[-1][1] + 1)
         else:
             blocks.append((qubit, 1))
     return blocks
 
 
-def _apply_matrix(state: Array, matrix: Array, qubits: Sequence[int], num_qubits: int) -> Array:
+def apply_matrix(state: Array, matrix: Array, qubits: Sequence[int], num_qubits: int) -> Array:
+    """Applies a matrix `[2**k, 2**k]` to k qubits of a state `[2**n]`."""
     size = len(qubits)
     gate = matrix.reshape((2,) * (2 * size))
     tensor = state.reshape((2,) * num_qubits)
@@ -303,7 +373,8 @@ def _apply_diagonal(state: Array, diagonal: Array, qubits: Sequence[int], num_qu
     return (state.reshape((2,) * num_qubits) * factor).reshape(-1)
 
 
-def _apply_pauli(state: Array, pauli: PauliString, num_qubits: int) -> Array:
+def apply_pauli(state: Array, pauli: PauliString, num_qubits: int) -> Array:
+    """Applies a Pauli string to a state `[2**n]`."""
     signs = np.array([1.0, -1.0])
     diagonal = np.ones(1)
     for _, letter in pauli:

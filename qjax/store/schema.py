@@ -144,8 +144,25 @@ _RECORD = (
 ) WITHOUT ROWID""",
 )
 
+# What a run asked of a paid service: written before it is asked.
+_JOURNAL = (
+    """CREATE TABLE journal (
+  run TEXT NOT NULL REFERENCES runs (id),
+  fingerprint TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intended', 'accepted', 'completed', 'canceled', 'failed')),
+  job_id TEXT,
+  attempt INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  circuits INTEGER NOT NULL,
+  shots INTEGER,
+  intended_at REAL NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, fingerprint)
+)""",
+)
+
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -10,16 +10,14 @@ import numpy as np
 
 from qjax import data, gradients
 from qjax.dispatch import Dispatch
+from qjax.engine.chunks import MAX_QUBITS
 from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import GradientMethod
-from qjax.simulator import Simulator
-from qjax.train.config import TrainingConfig, unknown_name
+from qjax.simulator import MAX_DENSITY_QUBITS, Simulator
+from qjax.train.config import SHOT_FREE_METHODS, TrainingConfig
 from qjax.train.model import Model, build_model, wanted_features
-
-EXECUTORS = ("simulator",)
-MAX_QUBITS = 30
-"""Basis states are numbered by int32."""
+from qjax.train.outside import refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +66,14 @@ class Prepared:
         )
 
 
-def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> Prepared:
+def prepare(
+    config: TrainingConfig, executor: Executor | None = None, *, dataset: data.Dataset | None = None
+) -> Prepared:
     """Loads the data, fits the preprocessing, builds the model; checks that all parts fit.
 
     Args:
         config: the configuration.
+        executor: runs the circuits; None for the simulator that the configuration describes.
         dataset: the data, where it need not be loaded, as from the record of a run.
 
     Returns:
@@ -81,7 +82,10 @@ def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> P
     Raises:
         QjaxError: if data or configuration cannot work.
     """
-    executor = make_executor(config)
+    executor = executor or make_executor(config)
+    method = gradient_method(config)
+    if method.parts is None and not executor.traceable:
+        raise refused(executor)
     if dataset is None:
         dataset = data.load(
             config.dataset,
@@ -118,7 +122,7 @@ def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> P
         preprocessing=preprocessing,
         model=model,
         executor=executor,
-        method=gradient_method(config),
+        method=method,
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
         order=np.concatenate(parts),
@@ -154,7 +158,7 @@ def gradient_method(config: TrainingConfig) -> GradientMethod:
 
 
 def make_executor(config: TrainingConfig) -> Executor:
-    """The executor that a configuration names, without the grouping of circuits into jobs.
+    """The simulator that a configuration describes, without the grouping of circuits into jobs.
 
     Args:
         config: the configuration.
@@ -163,10 +167,16 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if there is no such executor, or it does not hold so many qubits.
+        ArgumentError: if it is none that this package makes, it does not hold so many qubits, or the gradient
+            method needs exact results and noise on so many qubits is drawn at random.
     """
-    if config.executor not in EXECUTORS:
-        raise unknown_name("executor", config.executor, EXECUTORS)
+    if config.executor != "simulator":
+        raise ArgumentError(
+            "executor",
+            "be given as an object where circuits do not run on the simulator",
+            f"there is none for {config.executor!r}",
+            "Make it with `hw` and pass it to `prepare(config, executor)`; the command does so by itself.",
+        )
     if config.num_qubits > MAX_QUBITS:
         raise ArgumentError(
             "num_qubits",
@@ -174,7 +184,22 @@ def make_executor(config: TrainingConfig) -> Executor:
             f"it is {config.num_qubits}",
             "Lower it.",
         )
-    return Simulator(engine=config.engine, shots=config.shots_per_circuit, dtype=config.dtype)
+    is_large = config.num_qubits > MAX_DENSITY_QUBITS
+    simulator = Simulator(
+        engine=config.engine,
+        shots=config.shots_per_circuit,
+        dtype=config.dtype,
+        noise=config.noise,
+        noise_method="trajectories" if is_large else "density",
+    )
+    if config.gradient_method in SHOT_FREE_METHODS and not simulator.exact:
+        raise ArgumentError(
+            "gradient_method",
+            f"work from random results where `noise` is set and `num_qubits` is above {MAX_DENSITY_QUBITS}",
+            f"`{config.gradient_method}` differentiates the exact simulation",
+            "Use spsa_parallel, spsa_subsampled or parameter_shift, or fewer qubits.",
+        )
+    return simulator
 
 
 def dispatched(config: TrainingConfig, executor: Executor) -> Executor:

@@ -25,17 +25,18 @@ def check_agreement(circuit: Circuit, seed: int, own_features: bool, dtype, tole
     expected = cirq_states(circuit, params, features)
     values = [[[cirq_expectation(o, state) for o in observables] for state in row] for row in expected]
     with jax.enable_x64(dtype == "complex128"):
-        simulator = Simulator(dtype=dtype)
-        states = simulator.statevector(circuit, params, features)
-        assert states.dtype == dtype
-        np.testing.assert_allclose(states, expected, atol=tolerance)
-        np.testing.assert_allclose(np.sum(np.abs(states) ** 2, axis=-1), 1.0, atol=tolerance)
-        probabilities = simulator.probabilities(circuit, params, features)
-        np.testing.assert_allclose(probabilities, np.abs(expected) ** 2, atol=tolerance)
-        estimate = simulator.expectations(circuit, params, features, observables)
-        # An observable of a few terms amplifies the state's error by the size of its coefficients.
-        np.testing.assert_allclose(estimate.mean, values, atol=8 * tolerance)
-        assert not np.any(estimate.variance)
+        for engine in ("auto", "xla"):
+            simulator = Simulator(engine, dtype=dtype)
+            states = simulator.statevector(circuit, params, features)
+            assert states.dtype == dtype
+            np.testing.assert_allclose(states, expected, atol=tolerance)
+            np.testing.assert_allclose(np.sum(np.abs(states) ** 2, axis=-1), 1.0, atol=tolerance)
+            probabilities = simulator.probabilities(circuit, params, features)
+            np.testing.assert_allclose(probabilities, np.abs(expected) ** 2, atol=tolerance)
+            estimate = simulator.expectations(circuit, params, features, observables)
+            # An observable of a few terms amplifies the state's error by the size of its coefficients.
+            np.testing.assert_allclose(estimate.mean, values, atol=8 * tolerance)
+            assert not np.any(estimate.variance)
 
 
 @DTYPES

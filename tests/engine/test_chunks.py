@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from qjax import Circuit, Op, PauliSum, Simulator, simulator
 from qjax.engine import chunks
 from qjax.engine.program import lower
+from qjax.errors import ArgumentError
 from tests.engine.oracles import layered_circuit
 
 
@@ -68,7 +69,7 @@ def results():
     """Everything the simulator computes for 3 x 4 circuits, with gradients in parameters and features."""
     circuit = layered_circuit(2, 1)
     rng = np.random.default_rng(0)
-    exact, sampler = Simulator(dtype="complex128"), Simulator(dtype="complex128", shots=50)
+    exact, sampler = Simulator("xla", dtype="complex128"), Simulator(dtype="complex128", shots=50)
     params, features = rng.normal(size=(3, circuit.num_params)), rng.normal(size=(4, 2))
     own_features = rng.normal(size=(3, 4, 2))
     observable = PauliSum({"Z0": 1.0, "Z0 Z1": 0.5})
@@ -111,7 +112,7 @@ def test_memory_is_bounded_whatever_the_size_of_the_batch(set_budget, differenti
     circuit = layered_circuit(7, 3)
 
     def energy(params, features):
-        return jnp.sum(Simulator().expectations(circuit, params, features, PauliSum("Z0")).mean)
+        return jnp.sum(Simulator("xla").expectations(circuit, params, features, PauliSum("Z0")).mean)
 
     function = jax.grad(energy, argnums=(0, 1)) if differentiate else energy
     params = jax.ShapeDtypeStruct((num_sets, circuit.num_params), jnp.float32)
@@ -156,3 +157,17 @@ def test_chunks_shrink_with_stored_states_and_never_vanish():
     assert size(shallow) > size(shallow, beside_states=2**20)
     assert size(Circuit(30, (Op("h", (0,)),))) == 1
     assert size(shallow, budget=1) == 1
+
+
+@pytest.mark.parametrize("method", ["expectations", "statevector", "samples"])
+def test_a_state_that_does_not_fit_is_refused_before_anything_is_allocated(monkeypatch, method):
+    def call(num_qubits):
+        circuit = Circuit(num_qubits, (Op("h", (0,)),))
+        observable = (PauliSum("Z0"),) if method == "expectations" else ()
+        getattr(Simulator(shots=5), method)(circuit, jnp.zeros((1, 0)), None, *observable)
+
+    with pytest.raises(ArgumentError, match="at most 30 qubits, but it has 31"):
+        call(31)
+    monkeypatch.setattr(chunks.os, "sysconf", lambda name: {"SC_PAGE_SIZE": 4096}.get(name, 2**18))
+    with pytest.raises(ArgumentError, match="two states of its 28 qubits take 4 GiB"):
+        call(28)

@@ -10,11 +10,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from qjax import Angle, Circuit, Op, PauliSum, Simulator
 from qjax.engine import shots
 from qjax.observables import measurement_groups
+from tests.circuits import circuits
 from tests.engine.oracles import covariance_per_shot, layered_circuit
 
 # Three measurement bases; the first two observables share counts, the third spreads over all bases.
@@ -29,7 +32,9 @@ def random_states(num_states: int, num_qubits: int, seed: int) -> np.ndarray:
     """States with a third of their amplitudes zero."""
     rng = np.random.default_rng(seed)
     shape = (num_states, 2**num_qubits)
-    states = (rng.normal(size=shape) + 1j * rng.normal(size=shape)) * (rng.random(shape) > 1 / 3)
+    kept = rng.random(shape) > 1 / 3
+    kept[~kept.any(axis=1), 0] = True
+    states = (rng.normal(size=shape) + 1j * rng.normal(size=shape)) * kept
     return (states / np.linalg.norm(states, axis=1, keepdims=True)).astype(np.complex64)
 
 
@@ -204,3 +209,18 @@ def test_groups_have_keys_of_their_own():
 
     samples = np.asarray(jax.jit(moments)(jax.random.split(jax.random.key(0), 2000)))
     assert abs(np.corrcoef(samples.T)[0, 1]) < 4 / np.sqrt(2000)
+
+
+@given(circuit=circuits(max_qubits=5), seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=5, deadline=None, derandomize=True)
+def test_the_same_key_gives_the_same_counts_on_both_engines(circuit, seed):
+    rng = np.random.default_rng(seed)
+    params, features = rng.normal(size=(2, circuit.num_params)), rng.normal(size=(3, circuit.num_features))
+    with jax.enable_x64(True):
+        drawn = [
+            Simulator(engine, shots=200, dtype="complex128").samples(
+                circuit, params, features, key=jax.random.key(seed % 1000)
+            )
+            for engine in ("auto", "xla")
+        ]
+    np.testing.assert_array_equal(drawn[0], drawn[1])

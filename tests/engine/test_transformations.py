@@ -1,4 +1,4 @@
-"""Every JAX transformation of the simulator gives the same numbers as doing without it."""
+"""Every JAX transformation of the plain engine gives the same numbers as doing without it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.engine.oracles import layered_circuit, mixed_circuit, num_lines
 
 CIRCUIT = mixed_circuit()
 OBSERVABLES = (PauliSum({"X0 Y1": 0.7, "Z2": 1.0}), PauliSum({"Y1": 0.4, "Z0 Z1 X2": -1.3}))
+SIMULATOR = Simulator("xla", dtype="complex128")
 EXACT = {"rtol": 0, "atol": 1e-11}
 
 
@@ -33,7 +34,7 @@ def features():
 
 def values(params, features):
     """Expectation values `[O]` of one parameter set and one sample."""
-    estimate = Simulator(dtype="complex128").expectations(CIRCUIT, params[None], features[None], OBSERVABLES)
+    estimate = SIMULATOR.expectations(CIRCUIT, params[None], features[None], OBSERVABLES)
     return estimate.mean[0, 0]
 
 
@@ -55,7 +56,7 @@ def central_difference(function, point, step):
 def test_jit_vmap_and_batches(params, features):
     expected = np.array([[VALUES(p, x) for x in features] for p in params])
     np.testing.assert_allclose(values(params[0], features[0]), expected[0, 0], **EXACT)
-    batch = Simulator(dtype="complex128").expectations(CIRCUIT, params, features, OBSERVABLES)
+    batch = SIMULATOR.expectations(CIRCUIT, params, features, OBSERVABLES)
     np.testing.assert_allclose(batch.mean, expected, **EXACT)
     over_params = jax.vmap(values, (0, None))
     over_features = jax.vmap(values, (None, 0))
@@ -116,7 +117,7 @@ def test_the_gradient_of_a_batch_is_the_sum_over_its_circuits(params, features):
     weights = np.random.default_rng(2).normal(size=(3, 2, 2))
 
     def batch(params, features):
-        estimate = Simulator(dtype="complex128").expectations(CIRCUIT, params, features, OBSERVABLES)
+        estimate = SIMULATOR.expectations(CIRCUIT, params, features, OBSERVABLES)
         return jnp.sum(weights * estimate.mean)
 
     by_params, by_features = jax.jit(jax.grad(batch, argnums=(0, 1)))(params, features)
@@ -132,7 +133,7 @@ def test_probabilities_have_right_second_derivatives_where_amplitudes_vanish():
     circuit = Circuit(1, (Op("rx", (0,), Angle(param=0)),))
 
     def probabilities(theta):
-        return Simulator(dtype="complex128").probabilities(circuit, theta[None, None])[0, 0]
+        return SIMULATOR.probabilities(circuit, theta[None, None])[0, 0]
 
     zero = jnp.zeros(())
     np.testing.assert_allclose(jax.jit(jax.jacrev(probabilities))(zero), [0.0, 0.0], atol=1e-15)
@@ -152,7 +153,7 @@ def test_the_compiled_program_does_not_grow_with_depth(differentiate):
         circuit = layered_circuit(3, num_layers)
 
         def function(params, features):
-            estimate = Simulator(dtype="complex128").expectations(circuit, params, features, PauliSum("Z0"))
+            estimate = SIMULATOR.expectations(circuit, params, features, PauliSum("Z0"))
             return jnp.sum(estimate.mean)
 
         function = jax.grad(function, argnums=(0, 1)) if differentiate else function

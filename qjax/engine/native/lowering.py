@@ -2,7 +2,8 @@
 
 The whole gate table comes down to seven operations: rotations about Pauli strings, constant one-qubit
 matrices, flips (x), controlled flips (cx), exchanges (swap), dense unitaries on two to four qubits, and
-loops. Global phases are dropped: no expectation value depends on them.
+loops. Global phases are dropped where no result depends on them; else they are rotations about the empty
+string.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from qjax import gates
 from qjax.circuit import Angle, Circuit, Op, Repeat
 from qjax.observables import PauliString, PauliSum
 
-TABLE_VERSION = 1
+TABLE_VERSION = 2
 MAX_QUBITS = 30
 
 _ROTATION, _FIXED, _FLIP, _CONTROLLED_FLIP, _EXCHANGE, _DENSE, _LOOP = range(1, 8)
@@ -41,12 +42,13 @@ class Table:
 
 
 @lru_cache(maxsize=1024)
-def lower_to_table(circuit: Circuit, observables: tuple[PauliSum, ...]) -> Table:
+def lower_to_table(circuit: Circuit, observables: tuple[PauliSum, ...], *, keep_phase: bool = False) -> Table:
     """Writes a circuit and its observables as a table.
 
     Args:
         circuit: the circuit, of at most `MAX_QUBITS` qubits.
-        observables: the observables, one or more.
+        observables: the observables.
+        keep_phase: whether the state's global phase matters.
 
     Returns:
         The table. Repeats stay loops, so it does not grow with their number of iterations.
@@ -56,7 +58,7 @@ def lower_to_table(circuit: Circuit, observables: tuple[PauliSum, ...]) -> Table
         >>> lower_to_table(Circuit(1, (layer,)), (PauliSum("Z0"),)).words.size
         22
     """
-    writer = _Writer()
+    writer = _Writer(keep_phase)
     writer.elements(circuit.ops)
     terms: list[int] = []
     for index, observable in enumerate(observables):
@@ -73,7 +75,8 @@ def lower_to_table(circuit: Circuit, observables: tuple[PauliSum, ...]) -> Table
 class _Writer:
     """Appends operations to a list of words, and numbers to a list of constants, each number once."""
 
-    def __init__(self):
+    def __init__(self, keep_phase: bool):
+        self.keep_phase = keep_phase
         self.words: list[int] = []
         self.numbers: list[float] = []
         self._places: dict[tuple[float, ...], int] = {}
@@ -107,12 +110,15 @@ class _Writer:
             self._matrix(op.qubits, matrix)
 
     def _rotation(self, string: Iterable[tuple[int, str]], angle: Angle, factor: float = 1.0) -> None:
+        flips, signs = _masks(tuple(string))
+        if not (flips or signs or self.keep_phase):
+            return
         # A constant's scale is 1 and means nothing, as no parameter and no feature enters.
         scale = 0.0 if angle.is_constant else factor * angle.scale
         param = -1 if angle.param is None else angle.param
         feature = -1 if angle.feature is None else angle.feature
         place = self.constants([scale, factor * angle.offset])
-        self.words += [_ROTATION, *_masks(tuple(string)), param, feature, place]
+        self.words += [_ROTATION, flips, signs, param, feature, place]
 
     def _matrix(self, qubits: Sequence[int], matrix) -> None:
         entries = np.asarray(matrix, np.complex128).ravel()
@@ -134,11 +140,14 @@ class _Writer:
 
     def phase(self, op: Op) -> None:
         self._rotation([(op.qubits[0], "Z")], op.angles[0])
+        self._rotation([], op.angles[0], -1.0)
 
     def u3(self, op: Op) -> None:
         theta, phi, lam = op.angles
         for letter, angle in (("Z", lam), ("Y", theta), ("Z", phi)):
             self._rotation([(op.qubits[0], letter)], angle)
+        self._rotation([], phi, -1.0)
+        self._rotation([], lam, -1.0)
 
     def controlled_phase(self, op: Op) -> None:
         # ab = (1 - Z_a - Z_b + Z_a Z_b) / 4
@@ -147,6 +156,7 @@ class _Writer:
         self._rotation([(a, "Z")], angle, 0.5)
         self._rotation([(b, "Z")], angle, 0.5)
         self._rotation([(a, "Z"), (b, "Z")], angle, -0.5)
+        self._rotation([], angle, -0.5)
 
     def controlled_rotation(self, op: Op) -> None:
         control, target = op.qubits
@@ -179,7 +189,7 @@ class _Writer:
         # abc = (1 - Z_a)(1 - Z_b)(1 - Z_c) / 8 between two h
         target = op.qubits[2]
         self.gate("h", target)
-        for subset in range(1, 8):
+        for subset in range(8):
             string = [(qubit, "Z") for k, qubit in enumerate(op.qubits) if subset >> k & 1]
             self._rotation(string, Angle(offset=-math.pi / 4 * (-1) ** len(string)))
         self.gate("h", target)

@@ -1,10 +1,8 @@
 r"""Expectation values over a grid of circuits, as JAX primitives.
 
-Three primitives: the values, their linearisation, and its transpose, the vector-Jacobian product. Operands
-are `params[*grid, P]` and `features[*grid, F]`; a size of 1 stands for every index of the grid, so that
-mapping over one operand copies nothing, and a gradient is summed where its own size is 1. On CPU values and
-gradients are the kernel's; on other platforms, and for forward mode and second derivatives everywhere, they
-are the plain-JAX engine's.
+Three primitives: the values, their linearisation, and its transpose, the vector-Jacobian product, whose
+gradients are summed where their own size is 1. On CPU values and gradients are the kernel's; on other
+platforms, and for forward mode and second derivatives everywhere, they are the plain-JAX engine's.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
@@ -24,7 +21,8 @@ from jax.interpreters import ad, batching, mlir
 from qjax.circuit import Circuit
 from qjax.engine import grid
 from qjax.engine.native import library
-from qjax.engine.native.lowering import MAX_QUBITS, lower_to_table
+from qjax.engine.native.lowering import MAX_QUBITS
+from qjax.engine.native.rules import at_front, grid_of, map_values, native_call, outside_jit, plain_jvp
 from qjax.observables import PauliSum
 
 
@@ -111,13 +109,8 @@ def _in_wanted(params, features, circuit, observables, wanted) -> tuple[Callable
 # Shapes.
 
 
-def _grid(*operands: Any) -> tuple[int, ...]:
-    shape: Any = jnp.broadcast_shapes(*(operand.shape[:-1] for operand in operands))
-    return shape
-
-
 def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
-    return ShapedArray((*_grid(params, features, *tangents), len(observables)), params.dtype)
+    return ShapedArray((*grid_of(params, features, *tangents), len(observables)), params.dtype)
 
 
 def _gradient_avals(params, features, cotangents, *, wanted, sizes, **_) -> list[ShapedArray]:
@@ -134,38 +127,22 @@ pull_back_p.def_abstract_eval(_gradient_avals)
 # Outside of jit: jit of the same.
 
 
-def _run_compiled(primitive: Primitive) -> Callable[..., Any]:
-    compiled = jax.jit(primitive.bind, static_argnames=("circuit", "observables", "wanted", "sizes"))
-    return lambda *operands, **static: compiled(*operands, **static)
-
-
 for _primitive in (evaluate_p, linearised_p, pull_back_p):
-    _primitive.def_impl(_run_compiled(_primitive))
+    _primitive.def_impl(outside_jit(_primitive))
 
 # Mapping: a new first axis, of size 1 for what is not mapped.
-
-
-def _at_front(operands: Sequence[Array], axes: Sequence[int | None]) -> list[Array]:
-    return [
-        jnp.expand_dims(operand, 0) if axis is None else jnp.moveaxis(operand, axis, 0)
-        for operand, axis in zip(operands, axes, strict=True)
-    ]
-
-
-def _map_values(primitive: Primitive, operands, axes, **static):
-    return primitive.bind(*_at_front(operands, axes), **static), 0
 
 
 def _map_pull_back(operands, axes, *, sizes, **static):
     count = next(o.shape[axis] for o, axis in zip(operands, axes, strict=True) if axis is not None)
     gradients = pull_back_p.bind(
-        *_at_front(operands, axes), sizes=tuple((count, *size) for size in sizes), **static
+        *at_front(operands, axes), sizes=tuple((count, *size) for size in sizes), **static
     )
     return gradients, [0] * len(gradients)
 
 
-batching.primitive_batchers[evaluate_p] = partial(_map_values, evaluate_p)
-batching.primitive_batchers[linearised_p] = partial(_map_values, linearised_p)
+batching.primitive_batchers[evaluate_p] = partial(map_values, evaluate_p)
+batching.primitive_batchers[linearised_p] = partial(map_values, linearised_p)
 batching.primitive_batchers[pull_back_p] = _map_pull_back
 
 # Differentiating: values to the linearisation, which transposes to the vector-Jacobian product; what goes
@@ -196,43 +173,16 @@ def _transpose_linearised(cotangents, params, features, *tangents, wanted, **sta
     return [None, None, *(next(gradients) if is_unknown else None for is_unknown in unknown)]
 
 
-def _plain_jvp(function: Callable[..., Any]) -> Callable[..., Any]:
-    def rule(primals, tangents, **static):
-        tangents = [ad.instantiate_zeros(tangent) for tangent in tangents]
-        return jax.jvp(partial(function, **static), tuple(primals), tuple(tangents))
-
-    return rule
-
-
 ad.primitive_jvps[evaluate_p] = _evaluate_jvp
-ad.primitive_jvps[linearised_p] = _plain_jvp(_plain_linearised)
+ad.primitive_jvps[linearised_p] = plain_jvp(_plain_linearised)
 ad.primitive_transposes[linearised_p] = _transpose_linearised
-ad.primitive_jvps[pull_back_p] = _plain_jvp(_plain_pull_back)
+ad.primitive_jvps[pull_back_p] = plain_jvp(_plain_pull_back)
 
 # Lowering, where the platform is known.
-
-
-def _native(name: str) -> Callable[..., Any]:
-    def rule(ctx, *operands, circuit, observables, wanted=None, sizes=None):
-        del sizes  # the results' shapes say them
-        library.load()
-        table = lower_to_table(circuit, observables)
-        # Attributes have fixed types: Python's integers would follow JAX's 64-bit mode.
-        attributes: dict[str, Any] = {
-            "words": table.words,
-            "constants": table.constants,
-            "hash": np.int64(table.hash),
-        }
-        if wanted is not None:
-            attributes["grid"] = np.array([1, *_grid(*ctx.avals_in)], np.int64)[1:]
-            attributes["params_wanted"], attributes["features_wanted"] = wanted
-        return jax.ffi.ffi_lowering(library.target_name(name))(ctx, *operands, **attributes)
-
-    return rule
 
 
 mlir.register_lowering(evaluate_p, mlir.lower_fun(_plain_evaluate, multiple_results=False))
 mlir.register_lowering(linearised_p, mlir.lower_fun(_plain_linearised, multiple_results=False))
 mlir.register_lowering(pull_back_p, mlir.lower_fun(_plain_pull_back, multiple_results=True))
-mlir.register_lowering(evaluate_p, _native("evaluate"), platform="cpu")
-mlir.register_lowering(pull_back_p, _native("pull_back"), platform="cpu")
+mlir.register_lowering(evaluate_p, native_call("evaluate"), platform="cpu")
+mlir.register_lowering(pull_back_p, native_call("pull_back"), platform="cpu")

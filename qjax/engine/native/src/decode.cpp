@@ -57,7 +57,7 @@ class Decoder {
     plan_.num_qubits = bounded(next(), 1, kMaxQubits, "number of qubits");
     plan_.num_params = bounded(next(), 0, INT32_MAX, "number of parameters");
     plan_.num_features = bounded(next(), 0, INT32_MAX, "number of features");
-    plan_.num_observables = bounded(next(), 1, INT32_MAX, "number of observables");
+    plan_.num_observables = bounded(next(), 0, INT32_MAX, "number of observables");
     const int32_t length = next();
     if (length < 0 || size_t(length) > table_.num_words - at_) throw TableError("the operations end too late");
     plan_.steps = steps(at_ + length, {}, {}, 0, 1.0);
@@ -149,7 +149,10 @@ class Decoder {
           step.z = qubit_mask();
           step.angle = angle(params, features);
           const uint32_t support = step.x | step.z;
-          if (support == 0) throw TableError("a rotation acts on no qubit");
+          if (support == 0) {
+            step.kind = Step::kPhase;
+            break;
+          }
           if ((support & (support - 1)) == 0) {
             Factor factor{};
             factor.kind = step.x == 0 ? Factor::kZ : step.z == 0 ? Factor::kX : Factor::kY;

@@ -187,6 +187,22 @@ void evaluate(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& 
 }
 
 template <class T>
+void read_states(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
+                 bool squares, T* states, const Threads& threads) {
+  const Grid<T> grid(plan, sizes, false, threads);
+  const RowOf param_row(sizes, params.sizes), feature_row(sizes, features.sizes);
+  const size_t length = (size_t(1) << plan.num_qubits) * (squares ? 1 : 2);
+  grid.for_each_block([&](Workspace<T>& space, int64_t block) {
+    Rows<T> rows;
+    find_rows(rows, plan, grid, block, params, param_row, features, feature_row);
+    Runner<T> runner(plan, space, rows, false, false);
+    runner.prepare();
+    for (int l = 0; l < Lanes<T>::kWidth; l += 1 << grid.lane_bits())
+      if (grid.is_real(block, l)) runner.read(l, squares, states + grid.circuit(block, l) * length);
+  });
+}
+
+template <class T>
 void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
                const Rowed& cotangents, T* param_out, const std::vector<int64_t>& param_sizes, T* feature_out,
                const std::vector<int64_t>& feature_sizes, const Threads& threads) {
@@ -222,6 +238,10 @@ template void evaluate<float>(const Plan&, const std::vector<int64_t>&, const Ro
                               const Threads&);
 template void evaluate<double>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, double*,
                                const Threads&);
+template void read_states<float>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, bool, float*,
+                                 const Threads&);
+template void read_states<double>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, bool,
+                                  double*, const Threads&);
 template void pull_back<float>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, const Rowed&,
                                float*, const std::vector<int64_t>&, float*, const std::vector<int64_t>&,
                                const Threads&);

@@ -25,6 +25,11 @@ template <class T>
 void evaluate(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, const Rowed& features,
               T* values, const Threads& threads);
 
+// states[*grid, 2^n]: complex amplitudes (re and im in turn), or their squares, real.
+template <class T>
+void read_states(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, const Rowed& features,
+                 bool squares, T* states, const Threads& threads);
+
 // Gradients of sum(cotangents * values), summed over the grid where their own sizes are 1; null is not wanted.
 template <class T>
 void pull_back(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, const Rowed& features,

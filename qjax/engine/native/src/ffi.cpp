@@ -1,4 +1,4 @@
-// What Python sees: two XLA FFI handlers and plain C entry points.
+// What Python sees: XLA FFI handlers and plain C entry points.
 #include <string>
 
 #include "engine.h"
@@ -66,6 +66,31 @@ ffi::Error evaluate_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::An
   });
 }
 
+template <bool kSquares>
+ffi::Error states_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::AnyBuffer features,
+                          ffi::Result<ffi::AnyBuffer> states, ffi::Span<const int32_t> words,
+                          ffi::Span<const double> constants, int64_t hash) {
+  return guarded([&]() -> ffi::Error {
+    const auto plan = cached_plan({words.begin(), words.size(), constants.begin(), constants.size()}, hash);
+    const ffi::DataType type = states->element_type(), real = params.element_type();
+    const bool is_single = real == ffi::F32;
+    if (!is_single && real != ffi::F64) return invalid("params must be float32 or float64");
+    if (type != (kSquares ? real : is_single ? ffi::C64 : ffi::C128)) return invalid("states have the wrong type");
+    if (states->dimensions().size() < 1) return invalid("states must have a dimension");
+    const std::vector<int64_t> grid = leading(*states);
+    if (!fits(*states, type, grid, int64_t(1) << plan->num_qubits)) return invalid("states have the wrong shape");
+    if (!fits(params, real, grid, plan->num_params)) return invalid("params have the wrong shape");
+    if (!fits(features, real, grid, plan->num_features)) return invalid("features have the wrong type or shape");
+    const Threads threads = threads_of(pool);
+    void* out = states->untyped_data();
+    if (is_single)
+      read_states(*plan, grid, rowed(params), rowed(features), kSquares, static_cast<float*>(out), threads);
+    else
+      read_states(*plan, grid, rowed(params), rowed(features), kSquares, static_cast<double*>(out), threads);
+    return ffi::Error::Success();
+  });
+}
+
 ffi::Error pull_back_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::AnyBuffer features,
                              ffi::AnyBuffer cotangents, ffi::RemainingRets gradients,
                              ffi::Span<const int32_t> words, ffi::Span<const double> constants, int64_t hash,
@@ -121,6 +146,19 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(qjax_evaluate, qjax::evaluate_handler,
                                   .Attr<ffi::Span<const int32_t>>("words")
                                   .Attr<ffi::Span<const double>>("constants")
                                   .Attr<int64_t>("hash"));
+
+#define QJAX_DEFINE_STATES(symbol, squares)                                    \
+  XLA_FFI_DEFINE_HANDLER_SYMBOL(symbol, qjax::states_handler<squares>,         \
+                                ffi::Ffi::Bind()                               \
+                                    .Ctx<ffi::ThreadPool>()                    \
+                                    .Arg<ffi::AnyBuffer>()                     \
+                                    .Arg<ffi::AnyBuffer>()                     \
+                                    .Ret<ffi::AnyBuffer>()                     \
+                                    .Attr<ffi::Span<const int32_t>>("words")   \
+                                    .Attr<ffi::Span<const double>>("constants")\
+                                    .Attr<int64_t>("hash"))
+QJAX_DEFINE_STATES(qjax_statevector, false);
+QJAX_DEFINE_STATES(qjax_probabilities, true);
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(qjax_pull_back, qjax::pull_back_handler,
                               ffi::Ffi::Bind()

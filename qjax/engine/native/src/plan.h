@@ -10,7 +10,7 @@
 namespace qjax {
 
 inline constexpr int kMaxQubits = 30;
-inline constexpr int32_t kTableVersion = 1;
+inline constexpr int32_t kTableVersion = 2;
 
 // scale * params[param] * features[feature] + offset; -1 stands for an absent factor.
 struct Angle {
@@ -34,10 +34,10 @@ struct Chain {
 };
 
 struct Step {
-  enum Kind : uint8_t { kLayer, kRotation, kFlip, kControlledFlip, kExchange, kDense, kLoop } kind;
+  enum Kind : uint8_t { kLayer, kRotation, kPhase, kFlip, kControlledFlip, kExchange, kDense, kLoop } kind;
   std::vector<Chain> chains;      // kLayer
   uint32_t x = 0, z = 0;          // kRotation: qubits with X or Y, and with Z or Y (bit q is qubit q)
-  Angle angle;                    // kRotation
+  Angle angle;                    // kRotation, kPhase: exp(-i angle / 2) on all amplitudes
   std::vector<int> qubits;        // kFlip, kControlledFlip, kExchange, kDense
   std::vector<double> matrix;     // kDense: row-major, re and im in turn
   std::vector<Step> body;         // kLoop

@@ -71,6 +71,28 @@ class Runner {
     expectations<T>(space_.psi, frame_, plan_, space_.sums, space_.values);
   }
 
+  // Writes the state's amplitudes, re and im in turn, or their squares, for the circuit on some lane.
+  void prepare() { forward(); }
+  void read(int lane, bool squares, T* out) const {
+    const int n = plan_.num_qubits;
+    uint32_t after[32], address = 0, flips = 0;  // counting up by one toggles the lowest bits
+    for (int q = n - 1; q >= 0; --q) after[n - 1 - q] = flips ^= frame_.axes[q].flip;
+    for (int q = 0; q < n; ++q)
+      if (frame_.axes[q].one) address ^= frame_.axes[q].flip;
+    const T re = phase_.re[lane], im = phase_.im[lane];
+    for (uint32_t x = 0; x < 1u << n; address ^= after[__builtin_ctz(++x) & 31]) {
+      const Amp<T>& vector = space_.psi.data[address >> space_.psi.lane_bits];
+      const int place = lane | int(address & space_.psi.lane_mask());
+      const T a = vector.re[place], b = vector.im[place];
+      if (squares) {
+        out[x] = a * a + b * b;
+      } else {
+        out[2 * size_t(x)] = a * re - b * im;
+        out[2 * size_t(x) + 1] = a * im + b * re;
+      }
+    }
+  }
+
   // Adds the gradient of sum_o values[o] <O_o> to the rows' gradients; `values` holds the cotangents.
   void pull_back() {
     forward();
@@ -213,6 +235,11 @@ class Runner {
           materialise();
           const auto [sine, cosine] = half_turn(step.angle, param_shift, feature_shift);
           rotate<T>(space_.psi, Pauli(frame_, step.x, step.z), cosine, sine);
+          break;
+        }
+        case Step::kPhase: {
+          const auto [s, c] = half_turn(step.angle, param_shift, feature_shift);
+          phase_ = {phase_.re * c + phase_.im * s, phase_.im * c - phase_.re * s};
           break;
         }
         case Step::kDense:
@@ -381,6 +408,8 @@ class Runner {
           rotate<T>(space_.lambda, pauli, cosine, -sine);
           break;
         }
+        case Step::kPhase:
+          break;  // no expectation value depends on it
         case Step::kDense:
           dense(space_.psi, step, true);
           dense(space_.lambda, step, true);
@@ -489,6 +518,7 @@ class Runner {
   Frame frame_;
   bool params_wanted_, features_wanted_;
   bool is_product_ = true;
+  Amp<T> phase_{V{} + 1, V{}};
 };
 
 }  // namespace qjax
