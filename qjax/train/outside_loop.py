@@ -38,7 +38,7 @@ def run_outside_loop(
         step: the training step.
         state: where to start; its `step` says at which batch.
         loader: the batches.
-        observers: called after every chunk: steps of half a second, or one longer step.
+        observers: called after every chunk: steps of a quarter of a second, or one longer step.
         evaluate: evaluates a state.
         evaluate_every: steps between evaluations, which end a chunk; None for no evaluation.
         timeout: seconds to wait for a step's results.
@@ -72,7 +72,8 @@ def run_outside_loop(
             position += 1
             pipeline.fill(state)
             evaluations = ()
-            if evaluate_every is not None and position % evaluate_every == 0:
+            due = evaluate_every is not None and position % evaluate_every == 0
+            if due:
                 # Without its evaluation the step is not done: who resumes the run shall find it to do.
                 chunk.close()
                 evaluations = evaluate(state)
@@ -80,7 +81,7 @@ def run_outside_loop(
                     if not math.isfinite(evaluation.loss):
                         raise diverged(f"{evaluation.split} loss after step {position - 1}", evaluation.loss)
             chunk.add(state, info)
-            if evaluations:
+            if due:
                 chunk.close(evaluations)
             elif chunk.seconds >= loop.CHUNK_SECONDS:
                 chunk.close()
