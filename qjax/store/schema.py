@@ -69,7 +69,8 @@ _VERSION_1 = (
 
 # What a run was trained on and what it used when. `datasets` holds arrays by their content hash, so equal
 # data is kept once; `payload` is what `qjax.store.to_bytes` writes. `record_counts` counts the rows of a run,
-# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with.
+# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with. The
+# amplitudes lie apart from the rows that say what there is, as these are read often and those are long.
 # `replicas` says how far the record of a run has been sent to a sink: the record is the outbox, and a
 # position in it is all that sending needs to remember.
 _RECORD = (
@@ -114,8 +115,14 @@ _RECORD = (
   part INTEGER NOT NULL,
   checkpoint INTEGER NOT NULL,
   num_samples INTEGER NOT NULL,
-  payload BLOB NOT NULL,
   seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step, part)
+) WITHOUT ROWID""",
+    """CREATE TABLE state_values (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  payload BLOB NOT NULL,
   PRIMARY KEY (run, step, part)
 )""",
     """CREATE TABLE replicas (

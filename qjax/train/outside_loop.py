@@ -38,7 +38,7 @@ def run_outside_loop(
         step: the training step.
         state: where to start; its `step` says at which batch.
         loader: the batches.
-        observers: called after every chunk: steps of half a second, or one longer step.
+        observers: called after every chunk: steps of a quarter of a second, or one longer step.
         evaluate: evaluates a state.
         evaluate_every: steps between evaluations, which end a chunk; None for no evaluation.
         timeout: seconds to wait for a step's results.
