@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from qjax.store.batches import Batches
 from qjax.store.environment import describe_environment
+from qjax.store.models import ModelRecord, Promotion
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, RunStatus, Split, StepMetrics
 from qjax.store.rundata import RunData
 from qjax.store.serialization import from_bytes, to_bytes
@@ -21,6 +22,8 @@ __all__ = [
     "Checkpoint",
     "EncodedStates",
     "Evaluation",
+    "ModelRecord",
+    "Promotion",
     "RunData",
     "RunRecord",
     "RunStatus",

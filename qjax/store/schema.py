@@ -137,8 +137,30 @@ _RECORD = (
 ) WITHOUT ROWID""",
 )
 
+# Trained models. `id` is the hash of `description` and `payload`, so a model that comes from another store is
+# the same model; its run may therefore be one that this store does not hold. Every move of an alias is a row,
+# and the last one counts.
+_MODELS = (
+    """CREATE TABLE models (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  run TEXT NOT NULL,
+  saved_at TEXT NOT NULL,
+  description TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+    """CREATE TABLE aliases (
+  number INTEGER PRIMARY KEY,
+  alias TEXT NOT NULL,
+  model TEXT NOT NULL REFERENCES models (id),
+  promoted_at TEXT NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+)
+
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _MODELS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

@@ -11,6 +11,7 @@ import jax
 
 from qjax.errors import ArgumentError, StoreError
 from qjax.store import RunRecord, RunStore, describe_environment
+from qjax.train.artifact import describe_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
@@ -76,7 +77,7 @@ def train(
             config.to_mapping(),
             prepared.model.circuit.to_json(),
             prepared.model.circuit.content_hash,
-            {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
+            _describe_run(prepared),
             name,
             run_data(prepared),
         )
@@ -95,7 +96,9 @@ def train(
     except BaseException as error:
         store.finish_run(run, "failed", {"error": str(error)})
         raise
-    store.finish_run(run, "finished", summary(result, prepared.model.task))
+    report = summary(result, prepared.model.task)
+    model = describe_model(prepared, tally.params or state.params, store.run(run), report)
+    store.finish_run(run, "finished", report, model)
     return result
 
 
@@ -165,13 +168,14 @@ def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
     return ()
 
 
-def _describe_data(prepared: Prepared) -> dict[str, Any]:
-    return {
+def _describe_run(prepared: Prepared) -> dict[str, Any]:
+    data = {
         "name": prepared.dataset.name,
         "content_hash": prepared.dataset.content_hash,
         "train_samples": prepared.num_train,
         "test_samples": prepared.test_set.num_samples,
     }
+    return {**describe_environment(), "backend": jax.default_backend(), "dataset": data}
 
 
 def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState, tally: Tally) -> TrainState:
