@@ -14,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-runs_app = typer.Typer(help="List, show and plot recorded runs.", no_args_is_help=True)
+runs_app = typer.Typer(help="List, show, compare and plot recorded runs; write reports.", no_args_is_help=True)
 app.add_typer(runs_app, name="runs")
 models_app = typer.Typer(help="Trained models: list, name, save, export and load them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
@@ -229,3 +229,29 @@ def plot_run(
     from qjax.cli.runs import plot_run
 
     plot_run(runs_directory, run, output)
+
+
+@runs_app.command("diff")
+def diff_runs(
+    one: Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')],
+    other: Annotated[str, typer.Argument(help="The run to compare it with.")],
+    everything: Annotated[bool, typer.Option("--all", help="Show what they share as well.")] = False,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Show two runs side by side, where they differ."""
+    from qjax.cli.diff import diff_runs
+
+    diff_runs(runs_directory, one, other, everything, json_output)
+
+
+@runs_app.command("report")
+def report_run(
+    run: Run = "latest",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Write a run as one HTML file that opens without a network."""
+    from qjax.cli.report import report_run
+
+    report_run(runs_directory, run, output)

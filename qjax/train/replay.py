@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,9 @@ from qjax.train.checkpoint import state_to_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.observers import Chunk
 from qjax.train.prepare import EXECUTORS, Prepared, prepare
-from qjax.train.run import train
+from qjax.train.run import retrain
+
+_NO_TIMEOUT = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ def replay(store: RunStore, wanted: str) -> Replay:
 
     Example:
         >>> import tempfile
+        >>> from qjax.train import train
         >>> config = TrainingConfig(dataset="rings", num_samples=50, num_features=2, num_qubits=2, epochs=1)
         >>> with tempfile.TemporaryDirectory() as folder, RunStore.open(folder) as store:
         ...     run = train(config, store=store).run
@@ -145,21 +150,17 @@ def replay(store: RunStore, wanted: str) -> Replay:
     prepared = prepare_recorded(store, record)
     comparison = _Comparison(store, record, prepared)
     if comparison.difference is None:
-        try:
-            train(prepared.config, prepared=prepared, observers=[comparison])
-        except _Done:
-            pass
-        except Exception:
-            # Where the run itself broke off, what came before has been compared; anything else is news.
-            if comparison.position < record.steps:
-                raise
+        # What took longer than it may is no difference.
+        patient = replace(prepared, config=replace(prepared.config, batch_submission_timeout=_NO_TIMEOUT))
+        with suppress(_Parted):
+            retrain(patient, [comparison], record.steps)
     return Replay(
         record.id, comparison.agreeing_steps, comparison.agreeing_evaluations, comparison.difference
     )
 
 
-class _Done(Exception):  # noqa: N818 -- no error
-    """Everything that was recorded has been compared, or a difference was found."""
+class _Parted(Exception):  # noqa: N818 -- no error
+    """Replay and record have parted, so there is nothing more to compare."""
 
 
 class _Comparison:
@@ -169,33 +170,26 @@ class _Comparison:
         self._metrics = store.metrics(record.id)
         self._evaluations = store.evaluations(record.id)
         self._checkpoint = store.latest_checkpoint(record.id)
-        self._steps = record.steps
-        self.position = 0
         self.agreeing_steps = 0
         self.agreeing_evaluations = 0
         self.difference = self._before_training(store, record, prepared)
 
     def on_chunk(self, chunk: Chunk) -> None:
         """Compares what the record has of a chunk."""
-        stop = min(chunk.next_step, self._steps)
-        self.position = stop
-        count = stop - chunk.first_step
+        stop = chunk.next_step
         for what, now in (("loss", chunk.infos.loss), ("gradient norm", chunk.infos.gradient_norm)):
             recorded = getattr(self._metrics, what.replace(" ", "_"))[chunk.first_step : stop]
-            bad = np.flatnonzero(recorded != np.asarray(now[:count], np.float64))
+            bad = np.flatnonzero(recorded != np.asarray(now, np.float64))
             if bad.size:
                 step = chunk.first_step + int(bad[0])
                 self.agreeing_steps = step
                 values = _text(recorded[bad[0]]), _text(now[bad[0]])
                 self._part(Difference(what, step, *values))
         self.agreeing_steps = stop
-        if chunk.next_step <= self._steps:
-            self._compare_evaluations(chunk)
-        if self._checkpoint is not None and chunk.next_step == self._checkpoint.step:
-            if state_to_bytes(chunk.state) != self._checkpoint.payload:
-                self._part(Difference("checkpoint after the last step", stop - 1, "another", "different"))
-        if stop == self._steps:
-            raise _Done
+        self._compare_evaluations(chunk)
+        is_kept = self._checkpoint is not None and stop == self._checkpoint.step
+        if is_kept and state_to_bytes(chunk.state) != self._checkpoint.payload:
+            self._part(Difference("state after the end", stop - 1, "another", "different"))
 
     def _compare_evaluations(self, chunk: Chunk) -> None:
         recorded = {each.split: each for each in self._evaluations if each.step == chunk.next_step}
@@ -209,7 +203,7 @@ class _Comparison:
 
     def _part(self, difference: Difference) -> None:
         self.difference = difference
-        raise _Done
+        raise _Parted
 
     def _before_training(
         self, store: RunStore, record: RunRecord, prepared: Prepared

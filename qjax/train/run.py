@@ -125,8 +125,27 @@ def initial_state(prepared: Prepared) -> TrainState:
     return jax.jit(build)()
 
 
+def retrain(prepared: Prepared, observers: Sequence[Observer], stop_step: int) -> None:
+    """Trains from the beginning, recording nothing.
+
+    Args:
+        prepared: what the run was prepared to.
+        observers: called after every chunk.
+        stop_step: the step before which to stop.
+
+    Raises:
+        QjaxError: training diverges, or a step takes too long.
+    """
+    _run(prepared, initial_state(prepared), Tally(), observers, time.perf_counter(), stop_step)
+
+
 def _run(
-    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], begun: float
+    prepared: Prepared,
+    state: TrainState,
+    tally: Tally,
+    observers: Sequence[Observer],
+    begun: float,
+    stop_step: int | None = None,
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
@@ -150,6 +169,7 @@ def _run(
             evaluate=evaluate,
             evaluate_every=every,
             timeout=config.batch_submission_timeout,
+            stop_step=stop_step,
         )
     return tally.result(times.steps, preparing + times.compile)
 
