@@ -103,7 +103,7 @@ def _curves(report: RunReport) -> str:
             charts.append(f"<div><h3>{name.capitalize()}</h3>{chart(series, 'step', name)}</div>")
     norm = Series("", metrics.step + 1, metrics.gradient_norm, "batch")
     charts.append(f"<div><h3>Gradient</h3>{chart([norm], 'step', 'norm of the gradient')}</div>")
-    return f'<section><h2>Training</h2><div class="columns">{"".join(charts)}</div></section>'
+    return f'<section><h2>Training</h2><div class="columns charts">{"".join(charts)}</div></section>'
 
 
 def _predictions(predictions: Predictions) -> str:

@@ -21,6 +21,7 @@ h3 { margin: 0 0 8px; font-size: 14px; font-weight: 600; color: var(--soft); }
 .card b { display: block; font-size: 24px; font-weight: 620; font-variant-numeric: tabular-nums; }
 .card span { color: var(--soft); font-size: 13px; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 28px; }
+.columns.charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
 svg { display: block; width: 100%; height: auto; }
 svg text { font-size: 12px; fill: var(--soft); }
 svg .grid { stroke: var(--line); stroke-width: 1; }
@@ -48,7 +49,8 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 .matrix td { text-align: center; min-width: 56px; height: 44px; border: 2px solid #fff; border-radius: 8px;
   font-variant-numeric: tabular-nums; }
 .bar { display: block; height: 10px; border-radius: 5px; background: var(--train); opacity: .75; min-width: 2px; }
-.gates td:last-child { width: 60%; vertical-align: middle; }
+.gates th, .gates td { vertical-align: middle; }
+.gates td:last-child { width: 60%; }
 .note, .empty { color: var(--soft); font-size: 13px; margin: 8px 0 0; }
 @media print { body { background: #fff; } section, .card { break-inside: avoid; } }
 """
