@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 from jax.typing import ArrayLike
 
@@ -24,7 +27,8 @@ class Dispatch:
     for the last bits: a machine rounds the same sums differently in batches of different sizes).
 
     Args:
-        executor: runs the circuits; must be traceable.
+        executor: runs the circuits. One that is not traceable is called once for each group, by so many
+            threads as single circuits may be in flight, and so must allow calls from several threads.
         batching: whether a group is one job; otherwise every circuit is a job.
         max_parallel_circuits: the most circuits in flight at once; None for all of a step with batching, and
             for one without. The measurement bases of one parameter set and sample go together, even where
@@ -90,48 +94,41 @@ class Dispatch:
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
         real = check_mask(mask, num_sets, num_samples)
         num_circuits = num_sets * num_samples
-        size = max(1, num_circuits) if self.batching else 1
-        if self.max_parallel_circuits is not None:
-            bases = measurement_groups(as_observables(observables, circuit.num_qubits))
-            num_bases = 1 if self.exact else max(1, len(bases))
-            size = max(1, self.max_parallel_circuits // num_bases)
+        size, num_threads = self._grouping(circuit, observables, num_circuits)
         if self.batching and size >= num_circuits:
             return self.executor.expectations(
                 circuit, params, features, observables, key=key, mask=mask, covariance=covariance
             )
         keys = None if key is None else circuit_keys(key, num_sets, num_samples)
 
-        def send(group: tuple[Array, Array, Array | None, Array]) -> Estimate:
-            group_params, group_features, group_keys, group_real = group
+        def send(group: _Group) -> Estimate:
             result = self.executor.expectations(
                 circuit,
-                group_params,
-                group_features,
+                group.params,
+                group.features,
                 observables,
-                key=group_keys,
-                mask=group_real,
+                key=group.keys,
+                mask=group.real,
                 covariance=covariance,
             )
-            jobs = jnp.any(group_real) * result.jobs if self.batching else result.circuits
-            return result._replace(jobs=jobs)
+            jobs = result.jobs if self.batching or not self.traceable else result.circuits
+            return result._replace(jobs=jnp.any(group.real) * jobs)
 
         num_features = features.shape[-1]
         # Every circuit becomes a parameter set with one sample of its own.
-        groups = jax.tree.map(
-            lambda array: _grouped(array, size),
-            (
-                jnp.repeat(params, num_samples, axis=0),
-                jnp.broadcast_to(features, (num_sets, num_samples, num_features)).reshape(
-                    num_circuits, 1, num_features
-                ),
-                None if keys is None else keys.reshape(num_circuits, 1),
-                real.reshape(num_circuits, 1),
+        circuits = _Group(
+            params=jnp.repeat(params, num_samples, axis=0),
+            features=jnp.broadcast_to(features, (num_sets, num_samples, num_features)).reshape(
+                num_circuits, 1, num_features
             ),
+            keys=None if keys is None else keys.reshape(num_circuits, 1),
+            real=real.reshape(num_circuits, 1),
         )
-        num_padded = groups[3].shape[0] * size - num_circuits
+        groups: _Group = jax.tree.map(lambda array: _grouped(array, size), circuits)
+        num_padded = groups.real.shape[0] * size - num_circuits
         if num_padded:
-            groups = (*groups[:3], groups[3].at[-1, size - num_padded :].set(False))
-        result = lax.map(send, groups)
+            groups = groups._replace(real=groups.real.at[-1, size - num_padded :].set(False))
+        result = lax.map(send, groups) if self.traceable else _map_on_host(send, groups, num_threads)
 
         def merge(array: Array) -> Array:
             flat = array.reshape(array.shape[0] * size, *array.shape[3:])[:num_circuits]
@@ -145,6 +142,27 @@ class Dispatch:
             covariance=None if result.covariance is None else merge(result.covariance),
         )
 
+    def _grouping(
+        self, circuit: Circuit, observables: PauliSum | Sequence[PauliSum], num_circuits: int
+    ) -> tuple[int, int]:
+        """How many circuits a group has, and how many groups are in flight at once."""
+        if self.max_parallel_circuits is None:
+            return (max(1, num_circuits), 1) if self.batching else (1, 1)
+        bases = measurement_groups(as_observables(observables, circuit.num_qubits))
+        num_bases = 1 if self.exact else max(1, len(bases))
+        size = max(1, self.max_parallel_circuits // num_bases)
+        # Inside JAX jobs are but counted; elsewhere each is a call of its own.
+        return (size, 1) if self.batching or self.traceable else (1, size)
+
+
+class _Group(NamedTuple):
+    """Circuits `[n]` that go together, or groups of them `[groups, n]`, see `Executor.expectations`."""
+
+    params: Array
+    features: Array
+    keys: Array | None
+    real: Array
+
 
 def _grouped(array: Array, size: int) -> Array:
     """`[N, ...]` as `[groups, size, ...]`, the last group filled up with the first item."""
@@ -152,3 +170,27 @@ def _grouped(array: Array, size: int) -> Array:
     if padding:
         array = jnp.concatenate([array, jnp.broadcast_to(array[:1], (padding, *array.shape[1:]))])
     return array.reshape(len(array) // size, size, *array.shape[1:])
+
+
+def _map_on_host(send: Callable[[_Group], Estimate], groups: _Group, num_threads: int) -> Estimate:
+    """`lax.map` for an executor that cannot be traced; groups of padding alone are not sent."""
+    # Taking one group of NumPy's is a thousand times cheaper than of JAX's.
+    params, features, real = (np.asarray(each) for each in (groups.params, groups.features, groups.real))
+    keys = groups.keys
+    words = None if keys is None else np.asarray(jax.random.key_data(keys))
+
+    def send_one(index: int) -> Estimate:
+        key = None
+        if keys is not None and words is not None:
+            key = jax.random.wrap_key_data(words[index], impl=jax.random.key_impl(keys))
+        return send(_Group(params[index], features[index], key, real[index]))
+
+    wanted = [index for index in range(len(real)) if real[index].any()] or [0]
+    with ThreadPoolExecutor(num_threads, thread_name_prefix="qjax-dispatch") as pool:
+        results = list(pool.map(send_one, wanted))
+    stacked: Estimate = jax.tree.map(lambda *arrays: np.stack([np.asarray(a) for a in arrays]), *results)
+    everywhere = np.zeros((len(real),), np.intp)
+    everywhere[wanted] = np.arange(len(wanted))
+    is_sent = real.any(axis=(1, 2))
+    spread: Estimate = jax.tree.map(lambda array: jnp.asarray(array[everywhere]), stacked)
+    return spread._replace(circuits=spread.circuits * is_sent, jobs=spread.jobs * is_sent)

@@ -42,6 +42,14 @@ class StoreError(QjaxError, RuntimeError):
     """The run store cannot be opened, read or written."""
 
 
+class StoppedError(QjaxError, RuntimeError):
+    """A run was stopped on purpose before its end; what was done is checkpointed and can be gone on with."""
+
+
+class BudgetError(StoppedError):
+    """What is to be sent next would cost more than is left of the budget; it was not sent."""
+
+
 class MissingExtraError(QjaxError, ImportError):
     """A package that belongs to an optional extra is not installed.
 

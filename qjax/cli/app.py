@@ -14,12 +14,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-runs_app = typer.Typer(help="List, show, compare and plot recorded runs; write reports.", no_args_is_help=True)
+runs_app = typer.Typer(
+    help="List, show, compare and plot recorded runs; write reports.", no_args_is_help=True
+)
 app.add_typer(runs_app, name="runs")
 models_app = typer.Typer(help="Trained models: list, name, save, export and load them.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 sink_app = typer.Typer(help="Replicas of the runs elsewhere.", no_args_is_help=True)
 app.add_typer(sink_app, name="sink")
+ionq_app = typer.Typer(
+    help="IonQ's service, and a server on this machine that speaks its API.", no_args_is_help=True
+)
+app.add_typer(ionq_app, name="ionq")
 
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
@@ -27,18 +33,37 @@ Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or 
 Model = Annotated[str, typer.Argument(help='Alias or id of a model, its run, or "latest".')]
 Alias = Annotated[str | None, typer.Option("--name", metavar="ALIAS", help="Also give it this alias.")]
 SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
+Config = Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")]
+Preset = Annotated[
+    str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
+]
+Executor = Annotated[
+    str | None, typer.Option(help="Where circuits run: simulator, cirq, ionq-local or ionq.", metavar="NAME")
+]
 _RUNS = Path("runs")
 
 
 @app.command()
 def train(
-    config: Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Start from a preset: fast, balanced, accurate, exact, baseline.")
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="SUM", help="Stop before the run costs more, in the service's unit."),
     ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the configuration.")
-    ] = None,
+    resubmit: Annotated[
+        bool,
+        typer.Option(
+            "--resubmit",
+            help="Send a job again that the service does not show after a broken connection; by default the "
+            "run stops and says so.",
+        ),
+    ] = False,
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with a run that was broken off.")
     ] = None,
@@ -59,6 +84,9 @@ def train(
         config=config,
         preset_name=preset,
         assignments=assignments or [],
+        executor=executor,
+        budget=budget,
+        resubmit=resubmit,
         resume=resume,
         with_baselines=baselines,
         with_plot=plot,
@@ -115,7 +143,8 @@ def predict(
     model: Annotated[str, typer.Argument(help='Alias, id, run or "latest", or an exported .json file.')],
     data: Annotated[Path, typer.Argument(help="A CSV file with the columns the model was trained on.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The CSV file to write; standard output if left out.")
+        Path | None,
+        typer.Option("--output", "-o", help="The CSV file to write; standard output if left out."),
     ] = None,
     runs_directory: RunsDirectory = _RUNS,
 ) -> None:
@@ -196,6 +225,26 @@ def load_model(
 
 
 @app.command()
+def plan(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    executor: Executor = None,
+    json_output: Json = False,
+) -> None:
+    """Show circuits, jobs, cost and time on hardware of every gradient method; nothing is sent."""
+    from qjax.cli.plan import show_plan
+
+    show_plan(
+        config=config,
+        preset_name=preset,
+        assignments=assignments or [],
+        executor=executor,
+        json_output=json_output,
+    )
+
+
+@app.command()
 def info(json_output: Json = False) -> None:
     """Show versions, devices and the engine in use."""
     from qjax.cli.info import show_info
@@ -255,3 +304,45 @@ def report_run(
     from qjax.cli.report import report_run
 
     report_run(runs_directory, run, output)
+
+
+@ionq_app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for a free one.")] = 8080,
+    database: Annotated[Path, typer.Option(help="SQLite file that holds the jobs.")] = Path(
+        "ionq-jobs.sqlite"
+    ),
+    api_key: Annotated[str, typer.Option(help="Key that clients of this server use.")] = "local",
+    queue_seconds: Annotated[float, typer.Option(help="How long every job waits before it starts.")] = 0.0,
+    seconds_per_circuit: Annotated[float, typer.Option(help="How long each circuit of a job runs.")] = 0.0,
+    concurrency: Annotated[
+        int | None, typer.Option(help="How many jobs run at the same time; by default all.")
+    ] = None,
+    virtual_clock: Annotated[
+        bool, typer.Option("--virtual-clock", help="Write the latency down without waiting for it.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of shots and faults.")] = 0,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND[:KEY=VALUE,...]",
+            help="Let something go wrong, for example error_after:probability=0.1,on=submit; "
+            "kinds: rate_limit, error_before, error_after, drop_before, drop_after, slow, late_listing, "
+            "fail_children, cancel, reorder, next_null.",
+        ),
+    ] = None,
+) -> None:
+    """Serve IonQ's API on this machine, for cirq-ionq, qiskit-ionq, pennylane-ionq and this project."""
+    from qjax.cli.ionq import serve
+
+    serve(
+        port=port,
+        database=database,
+        api_key=api_key,
+        queue_seconds=queue_seconds,
+        seconds_per_circuit=seconds_per_circuit,
+        concurrency=concurrency,
+        virtual_clock=virtual_clock,
+        seed=seed,
+        faults=fault or [],
+    )

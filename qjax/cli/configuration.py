@@ -30,13 +30,30 @@ def read_config(path: Path | None, preset_name: str | None, assignments: Sequenc
         >>> read_config(None, "fast", ["epochs=3", "dataset=wine"]).dataset
         'wine'
     """
+    return TrainingConfig.from_mapping(read_values(path, preset_name, assignments))
+
+
+def read_values(path: Path | None, preset_name: str | None, assignments: Sequence[str]) -> dict[str, Any]:
+    """Reads the keys that are set, as `read_config` does, without looking whether they fit together.
+
+    Args:
+        path: a TOML file, or None.
+        preset_name: name of a preset, or None.
+        assignments: "key=value" texts.
+
+    Returns:
+        Keys and values.
+
+    Raises:
+        ArgumentError: if a file cannot be read, or an assignment is none.
+    """
     values: dict[str, Any] = {}
     if preset_name is not None:
         values.update(preset(preset_name))
     if path is not None:
         values.update(_read_toml(path))
     values.update(_assigned(assignments))
-    return TrainingConfig.from_mapping(values)
+    return values
 
 
 def resumed_config(recorded: Mapping[str, Any], assignments: Sequence[str]) -> TrainingConfig:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from qjax.cli.settings import apply_settings
 from qjax.errors import StoreError
-from qjax.models import Registry, TrainedModel, export_model, import_model, load
+from qjax.models import Registry, TrainedModel, export_model, import_model
 from qjax.models.registry import Listed
 from qjax.models.tables import csv_text, predictions_table, read_features, write_whole
 from qjax.store import ModelRecord, RunStore, from_bytes
@@ -66,9 +66,7 @@ def show_model(runs_directory: Path, wanted: str, json_output: bool) -> None:
     model = TrainedModel.from_record(found)
     parameters = sum(array.size for array in from_bytes(found.payload))
     if json_output:
-        promotions = [
-            {"alias": each.alias, "promoted_at": each.promoted_at.isoformat()} for each in history
-        ]
+        promotions = [{"alias": each.alias, "promoted_at": each.promoted_at.isoformat()} for each in history]
         about = {"description": dict(found.description), "parameters": parameters, "promotions": promotions}
         print(json.dumps({**_to_json(listed), **about}))
         return
@@ -83,7 +81,7 @@ def show_model(runs_directory: Path, wanted: str, json_output: bool) -> None:
         "predicts": ", ".join(model.class_names) or "a number",
         "circuit": f"{model.model.circuit.num_qubits} qubits, {description['circuit_hash']}",
         "parameters": f"{parameters:,}",
-        **{key: value for key, value in description["metrics"].items()},
+        **description["metrics"],
     }
     console = Console()
     for key, value in lines.items():

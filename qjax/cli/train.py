@@ -11,8 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from qjax.cli.budget import check_budget
 from qjax.cli.clock import seconds_since_start
 from qjax.cli.configuration import read_config, resumed_config
+from qjax.cli.executors import connected, described
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
 from qjax.cli.settings import apply_settings
@@ -29,6 +31,9 @@ def run_training(
     config: Path | None,
     preset_name: str | None,
     assignments: list[str],
+    executor: str | None,
+    budget: float | None,
+    resubmit: bool,
     resume: str | None,
     with_baselines: bool,
     with_plot: bool,
@@ -42,6 +47,9 @@ def run_training(
         config: TOML file, or None.
         preset_name: preset, or None.
         assignments: texts of `--set`.
+        executor: the configuration's `executor`, or None.
+        budget: what the run may cost, or None.
+        resubmit: whether a job is sent again of which it cannot be found out whether the service has it.
         resume: run to go on with, or None.
         with_baselines: whether to train the baselines too.
         with_plot: whether to draw the run.
@@ -55,6 +63,8 @@ def run_training(
     # A service manager stops a process by SIGTERM: end as by Ctrl-C, with the run marked and resumable.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(stderr=True)
+    if executor is not None:
+        assignments = [*assignments, f"executor={executor}"]
     if resume is None:
         training = read_config(config, preset_name, assignments)
         name = config.stem if config else preset_name or "train"
@@ -69,13 +79,18 @@ def run_training(
         record = _recorded(runs_directory, resume)
         training = resumed_config(record.config, assignments)
         name, resume = record.name, record.id
+    if budget is not None:
+        check_budget(budget, training.executor)
     apply_settings(training)
     sink = None if sink_name is None else open_sink(sink_name)
-    prepared = prepare(training)
+    prepared = prepare(training, described(training))
     if sink is not None:
         check_sink(sink, prepared, console)
-    # Opened no sooner, so that a misspelt word leaves no empty store behind.
-    with RunStore.open(runs_directory) as store:
+    # The store is opened no sooner, so that a misspelt word or a wrong key leaves no empty one behind.
+    with (
+        connected(prepared, runs_directory, budget, resubmit) as executor_for,
+        RunStore.open(runs_directory) as store,
+    ):
         if not json_output:
             _print_header(console, prepared)
         seconds_before = seconds_since_start()
@@ -92,6 +107,7 @@ def run_training(
                     observers=[progress],
                     prepared=prepared,
                     started=started,
+                    executor_for=executor_for,
                 )
         except KeyboardInterrupt:
             console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")

@@ -2,7 +2,17 @@
 
 from qjax.gradients.adjoint import adjoint
 from qjax.gradients.frozen import frozen
-from qjax.gradients.method import Batch, GradientInfo, GradientMethod, Measured, Objective, Params
+from qjax.gradients.method import (
+    Batch,
+    GradientInfo,
+    GradientMethod,
+    Measured,
+    Objective,
+    Params,
+    Parts,
+    Request,
+    answer,
+)
 from qjax.gradients.parameter_shift import parameter_shift, shift_rule
 from qjax.gradients.spsa import SPSAState, spsa
 
@@ -13,8 +23,11 @@ __all__ = [
     "Measured",
     "Objective",
     "Params",
+    "Parts",
+    "Request",
     "SPSAState",
     "adjoint",
+    "answer",
     "frozen",
     "parameter_shift",
     "shift_rule",

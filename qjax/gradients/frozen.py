@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jax import Array
 
+from qjax.executor import Estimate
 from qjax.gradients.method import (
     Batch,
     GradientInfo,
@@ -12,7 +13,10 @@ from qjax.gradients.method import (
     Measured,
     Objective,
     Params,
+    Parts,
+    Request,
     flag,
+    from_parts,
     head_gradient,
     stateless,
 )
@@ -27,20 +31,19 @@ def frozen() -> GradientMethod:
         The method; its state is `()`.
     """
 
-    def estimate(
+    def ask(
         state: tuple[()], objective: Objective, params: Params, batch: Batch, key: Array
-    ) -> tuple[Params, tuple[()], GradientInfo]:
-        result = objective.executor.expectations(
-            objective.circuit,
-            params.circuit[None],
-            batch.features,
-            objective.observables,
-            key=key,
-            mask=batch.weights > 0,
-        )
+    ) -> tuple[Request, tuple[()]]:
+        del objective
+        return Request(params.circuit[None], batch.features, key, batch.weights > 0), state
+
+    def combine(
+        objective: Objective, params: Params, batch: Batch, request: Request, result: Estimate
+    ) -> tuple[Params, GradientInfo]:
+        del request
         measured = Measured(result.mean[0], batch.targets, batch.weights)
         loss, head_part, _ = head_gradient(objective, params.head, measured)
         gradient = Params(jnp.zeros_like(params.circuit), head_part)
-        return gradient, state, GradientInfo(loss, flag(True), measured, result.circuits, result.jobs)
+        return gradient, GradientInfo(loss, flag(True), measured, result.circuits, result.jobs)
 
-    return GradientMethod(stateless, estimate)
+    return from_parts(stateless, Parts(lambda objective: objective.circuit, ask, combine))

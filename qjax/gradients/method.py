@@ -12,7 +12,7 @@ from jax import Array
 
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
-from qjax.executor import Executor
+from qjax.executor import Estimate, Executor
 from qjax.observables import PauliSum
 
 
@@ -102,7 +102,7 @@ class GradientInfo(NamedTuple):
     jobs: Array
 
 
-class Estimate(Protocol):
+class GradientFunction(Protocol):
     """The second half of a gradient method."""
 
     def __call__(
@@ -123,16 +123,94 @@ class Estimate(Protocol):
         ...
 
 
+class Request(NamedTuple):
+    """What a gradient asks of an executor: S parameter sets times B samples.
+
+    Attributes:
+        params: `[S, P]`, real.
+        features: `[B, F]` or `[S, B, F]`, real.
+        key: a PRNG key, or one for each circuit `[S, B]`.
+        mask: `[B]` or `[S, B]`, bool: which samples are real.
+        notes: pytree: what the gradient is combined from beside the answers.
+    """
+
+    params: Array
+    features: Array
+    key: Array
+    mask: Array
+    notes: Any = ()
+
+
+class Parts(NamedTuple):
+    """A gradient method cut open where it calls the executor, which then may be anywhere.
+
+    Each function is pure and may be compiled, whatever the executor is.
+
+    Attributes:
+        circuit: from an objective to the circuit that is asked about.
+        ask: from state, objective, params, batch and key to a `Request` and the next state, which therefore
+            never waits for an answer.
+        combine: from objective, params, batch, request and the executor's estimate to gradient and info.
+    """
+
+    circuit: Callable[[Objective], Circuit]
+    ask: Callable[[Any, Objective, Params, Batch, Array], tuple[Request, Any]]
+    combine: Callable[[Objective, Params, Batch, Request, Estimate], tuple[Params, GradientInfo]]
+
+
 class GradientMethod(NamedTuple):
     """A gradient method: a pair of pure functions, as an optimizer is one in optax.
 
     Attributes:
         init: from `Params` to the method's state, a pytree.
         estimate: from state, objective, params, batch and key to gradient, state and info.
+        parts: what `estimate` is made of; None where it differentiates the executor itself.
     """
 
     init: Callable[[Params], Any]
-    estimate: Estimate
+    estimate: GradientFunction
+    parts: Parts | None = None
+
+
+def from_parts(init: Callable[[Params], Any], parts: Parts) -> GradientMethod:
+    """The method that asks, has the circuits run, and combines the answers.
+
+    Args:
+        init: from `Params` to the method's state.
+        parts: the rest.
+
+    Returns:
+        The method.
+    """
+
+    def estimate(
+        state: Any, objective: Objective, params: Params, batch: Batch, key: Array
+    ) -> tuple[Params, Any, GradientInfo]:
+        request, state = parts.ask(state, objective, params, batch, key)
+        result = answer(objective.executor, parts.circuit(objective), objective.observables, request)
+        gradient, info = parts.combine(objective, params, batch, request, result)
+        return gradient, state, info
+
+    return GradientMethod(init, estimate, parts)
+
+
+def answer(
+    executor: Executor, circuit: Circuit, observables: tuple[PauliSum, ...], request: Request
+) -> Estimate:
+    """Has an executor run what a gradient asks for.
+
+    Args:
+        executor: the executor.
+        circuit: the circuit.
+        observables: what is measured.
+        request: parameter sets and samples.
+
+    Returns:
+        The executor's estimate.
+    """
+    return executor.expectations(
+        circuit, request.params, request.features, observables, key=request.key, mask=request.mask
+    )
 
 
 def stateless(params: Params) -> tuple[()]:

@@ -12,7 +12,7 @@ from jax import Array
 
 from qjax import gates
 from qjax.errors import ArgumentError
-from qjax.executor import circuit_keys
+from qjax.executor import Estimate, circuit_keys
 from qjax.gradients.method import (
     Batch,
     GradientInfo,
@@ -20,7 +20,10 @@ from qjax.gradients.method import (
     Measured,
     Objective,
     Params,
+    Parts,
+    Request,
     flag,
+    from_parts,
     head_gradient,
     stateless,
 )
@@ -98,14 +101,12 @@ def parameter_shift() -> GradientMethod:
         Schuld, Bergholm, Gogolin, Izaac, Killoran, Phys. Rev. A 99, 032331 (2019), eq. (9).
     """
 
-    def estimate(
+    def ask(
         state: tuple[()], objective: Objective, params: Params, batch: Batch, key: Array
-    ) -> tuple[Params, tuple[()], GradientInfo]:
+    ) -> tuple[Request, tuple[()]]:
         freed = free_occurrences(objective.circuit)
         plan = _plan(freed.spectra)
-        # A head's gradient is taken at the outputs themselves: it needs them even for a linear loss.
-        has_head = bool(jax.tree.leaves(params.head))
-        num_unshifted = 0 if objective.is_linear and freed.trainable and not has_head else 1
+        num_unshifted = _num_unshifted(objective, params)
         theta = freed.free_params(params.circuit)
         features = freed.free_features(params.circuit, batch.features)
         is_feature = freed.in_features[plan.occurrence]
@@ -117,15 +118,16 @@ def parameter_shift() -> GradientMethod:
         if np.any(is_feature):
             features = jnp.broadcast_to(features, (num_sets, *features.shape))
             features = features.at[rows[is_feature], :, slots[is_feature]].add(shifts[is_feature][:, None])
-        num_samples = batch.weights.shape[0]
-        result = objective.executor.expectations(
-            freed.circuit,
-            sets,
-            features,
-            objective.observables,
-            key=circuit_keys(key, num_sets, num_samples),
-            mask=batch.weights > 0,
-        )
+        keys = circuit_keys(key, num_sets, batch.weights.shape[0])
+        return Request(sets, features, keys, batch.weights > 0), state
+
+    def combine(
+        objective: Objective, params: Params, batch: Batch, request: Request, result: Estimate
+    ) -> tuple[Params, GradientInfo]:
+        del request
+        freed = free_occurrences(objective.circuit)
+        plan = _plan(freed.spectra)
+        num_unshifted = _num_unshifted(objective, params)
         shifted = result.mean[num_unshifted:]
         # A linear loss has the same derivative everywhere, so the mean of the shifted outputs serves as well.
         outputs = result.mean[0] if num_unshifted else jnp.mean(shifted, axis=0)
@@ -133,7 +135,7 @@ def parameter_shift() -> GradientMethod:
         loss, head_part, cotangent = head_gradient(objective, params.head, measured)
         terms = (
             jnp.einsum("sbo,bo->sb", shifted, cotangent)
-            * jnp.asarray(plan.coefficients, theta.dtype)[:, None]
+            * jnp.asarray(plan.coefficients, params.circuit.dtype)[:, None]
         )
         by_term = jnp.sum(terms * freed.slopes(batch.features)[:, plan.occurrence].T, axis=1)
         gradient = (
@@ -142,9 +144,19 @@ def parameter_shift() -> GradientMethod:
             .add(by_term.astype(params.circuit.dtype))
         )
         info = GradientInfo(loss, flag(num_unshifted == 1), measured, result.circuits, result.jobs)
-        return Params(gradient, head_part), state, info
+        return Params(gradient, head_part), info
 
-    return GradientMethod(stateless, estimate)
+    return from_parts(
+        stateless, Parts(lambda objective: free_occurrences(objective.circuit).circuit, ask, combine)
+    )
+
+
+def _num_unshifted(objective: Objective, params: Params) -> int:
+    """How many parameter sets stand before the shifted ones: the unshifted one, or none."""
+    # A head's gradient is taken at the outputs themselves: it needs them even for a linear loss.
+    has_head = bool(jax.tree.leaves(params.head))
+    has_shifts = bool(free_occurrences(objective.circuit).trainable)
+    return 0 if objective.is_linear and has_shifts and not has_head else 1
 
 
 @dataclass(frozen=True, eq=False)

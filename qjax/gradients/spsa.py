@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from qjax.errors import ArgumentError
-from qjax.executor import circuit_keys
+from qjax.executor import Estimate, circuit_keys
 from qjax.gradients.method import (
     Batch,
     GradientInfo,
@@ -18,7 +18,10 @@ from qjax.gradients.method import (
     Measured,
     Objective,
     Params,
+    Parts,
+    Request,
     flag,
+    from_parts,
     head_gradient,
 )
 
@@ -91,9 +94,10 @@ def spsa(
         del params
         return SPSAState(jnp.zeros((), jnp.int32))
 
-    def estimate(
+    def ask(
         state: SPSAState, objective: Objective, params: Params, batch: Batch, key: Array
-    ) -> tuple[Params, SPSAState, GradientInfo]:
+    ) -> tuple[Request, SPSAState]:
+        del objective
         direction_key, sample_key, shot_key = jax.random.split(key, 3)
         theta = params.circuit
         step = perturbation / (state.iteration + 1.0) ** gamma
@@ -102,27 +106,40 @@ def spsa(
         # Sets come in the order (+, -) of the first direction, then of the second, ...
         perturbed = theta + step * jnp.stack([signs, -signs], axis=1).reshape(2 * num_directions, theta.size)
         pairs: Batch = jax.tree.map(lambda array: jnp.repeat(array, 2, axis=0), samples)
-        num_sets, num_samples = pairs.weights.shape
-        result = objective.executor.expectations(
-            objective.circuit,
-            perturbed,
-            batch.features if subsample_size is None else pairs.features,
-            objective.observables,
-            key=circuit_keys(shot_key, num_sets, num_samples),
+        request = Request(
+            params=perturbed,
+            features=batch.features if subsample_size is None else pairs.features,
+            key=circuit_keys(shot_key, *pairs.weights.shape),
             mask=pairs.weights > 0,
+            notes=_Notes(step, signs, pairs.targets, pairs.weights),
         )
-        measured = Measured(result.mean, pairs.targets, pairs.weights)
+        return request, SPSAState(state.iteration + 1)
+
+    def combine(
+        objective: Objective, params: Params, batch: Batch, request: Request, result: Estimate
+    ) -> tuple[Params, GradientInfo]:
+        del batch
+        step, signs, targets, weights = request.notes
+        measured = Measured(result.mean, targets, weights)
         losses, head_parts = jax.vmap(lambda one: head_gradient(objective, params.head, one)[:2])(measured)
         slopes = (losses[0::2] - losses[1::2]) / (2 * step)
         gradient = Params(
-            circuit=jnp.mean(slopes[:, None] * signs, axis=0).astype(theta.dtype),
+            circuit=jnp.mean(slopes[:, None] * signs, axis=0).astype(params.circuit.dtype),
             head=jax.tree.map(lambda part: jnp.mean(part, axis=0), head_parts),
         )
         flat: Any = jax.tree.map(lambda array: array.reshape(-1, *array.shape[2:]), measured)
-        info = GradientInfo(jnp.mean(losses), flag(False), flat, result.circuits, result.jobs)
-        return gradient, SPSAState(state.iteration + 1), info
+        return gradient, GradientInfo(jnp.mean(losses), flag(False), flat, result.circuits, result.jobs)
 
-    return GradientMethod(init, estimate)
+    return from_parts(init, Parts(lambda objective: objective.circuit, ask, combine))
+
+
+class _Notes(NamedTuple):
+    """What was perturbed: c_k, the signs `[directions, P]`, and each set's targets and weights `[S, B]`."""
+
+    step: Array
+    signs: Array
+    targets: Array
+    weights: Array
 
 
 def _draw(batch: Batch, key: Array, num_directions: int, size: int | None) -> Batch:

@@ -111,4 +111,6 @@ def write_whole(path: Path, text: str) -> None:
     except OSError as error:
         with suppress(OSError):
             unfinished.unlink()
-        raise DataError(f"The file {shown(path)} cannot be written ({error.strerror}). Choose another.") from None
+        raise DataError(
+            f"The file {shown(path)} cannot be written ({error.strerror}). Choose another."
+        ) from None

@@ -239,7 +239,9 @@ def _text(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return value if isinstance(value, str) else "–" if value is None else json.dumps(value, ensure_ascii=False)
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _number(value: float) -> str:

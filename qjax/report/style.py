@@ -1,7 +1,8 @@
 """The style sheet of a report."""
 
 STYLE = """
-:root { --ink: #1d2433; --soft: #667085; --line: #e4e7ec; --train: #2f6fde; --test: #e2711d; --batch: #c3cad6; }
+:root { --ink: #1d2433; --soft: #667085; --line: #e4e7ec; --train: #2f6fde; --test: #e2711d;
+  --batch: #c3cad6; }
 * { box-sizing: border-box; }
 body { margin: 0; background: #f6f7f9; color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 1180px; margin: 0 auto; padding: 32px 24px 64px; }
@@ -16,13 +17,14 @@ section { background: #fff; border: 1px solid var(--line); border-radius: 12px; 
   margin-top: 20px; }
 h2 { margin: 0 0 12px; font-size: 17px; font-weight: 620; }
 h3 { margin: 0 0 8px; font-size: 14px; font-weight: 600; color: var(--soft); }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin-top: 20px; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
+  gap: 12px; margin-top: 20px; }
 .card { background: #fff; border: 1px solid var(--line); border-radius: 12px; padding: 14px 18px; }
 .card b { display: block; font-size: 24px; font-weight: 620; font-variant-numeric: tabular-nums; }
 .card span { color: var(--soft); font-size: 13px; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 28px; }
 .columns.charts { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
-svg { display: block; width: 100%; height: auto; }
+svg { display: block; width: 100%; max-width: 640px; height: auto; }
 svg text { font-size: 12px; fill: var(--soft); }
 svg .grid { stroke: var(--line); stroke-width: 1; }
 svg .axis { stroke: #98a2b3; stroke-width: 1; }
@@ -36,19 +38,21 @@ svg circle.batch { fill: var(--batch); }
   vertical-align: 3px; }
 .legend i.batch { background: var(--batch); } .legend i.train { background: var(--train); }
 .legend i.test { background: var(--test); }
-pre { margin: 0; overflow-x: auto; font: 13px/1.25 ui-monospace, "DejaVu Sans Mono", monospace; padding: 4px 0 12px; }
+pre { margin: 0; overflow-x: auto; font: 13px/1.25 ui-monospace, "DejaVu Sans Mono", monospace;
+  padding: 4px 0 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-.facts th { text-align: left; font-weight: 400; color: var(--soft); padding: 3px 16px 3px 0; white-space: nowrap;
-  vertical-align: top; }
+.facts th { text-align: left; font-weight: 400; color: var(--soft); padding: 3px 16px 3px 0; 
+  white-space: nowrap; vertical-align: top; }
 .facts td { padding: 3px 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .facts tr + tr { border-top: 1px solid #f0f2f5; }
 .facts tr.chosen td { font-weight: 600; }
 .matrix { width: auto; }
 .matrix th { font-weight: 400; color: var(--soft); padding: 4px 12px; font-size: 13px; text-align: right; }
 .matrix thead th { text-align: center; }
-.matrix td { text-align: center; min-width: 56px; height: 44px; border: 2px solid #fff; border-radius: 8px;
-  font-variant-numeric: tabular-nums; }
-.bar { display: block; height: 10px; border-radius: 5px; background: var(--train); opacity: .75; min-width: 2px; }
+.matrix td { text-align: center; min-width: 56px; height: 44px; border: 2px solid #fff;
+  border-radius: 8px; font-variant-numeric: tabular-nums; }
+.bar { display: block; height: 10px; border-radius: 5px; background: var(--train); opacity: .75;
+  min-width: 2px; }
 .gates th, .gates td { vertical-align: middle; }
 .gates td:last-child { width: 60%; }
 .note, .empty { color: var(--soft); font-size: 13px; margin: 8px 0 0; }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -65,7 +66,9 @@ def chart(series: list[Series], x_label: str, y_label: str, *, diagonal: bool = 
         width, height = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
         return round(_LEFT + across * width, 1), round(HEIGHT - _BOTTOM - up * height, 1)
 
-    parts = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(y_label)} by {escape(x_label)}">']
+    parts = [
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(y_label)} by {escape(x_label)}">'
+    ]
     for value in ticks(*y_range):
         _, y = place(x_range[0], value)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
@@ -76,7 +79,9 @@ def chart(series: list[Series], x_label: str, y_label: str, *, diagonal: bool = 
     base = HEIGHT - _BOTTOM
     parts.append(f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>')
     middle = (_LEFT + WIDTH - _RIGHT) / 2
-    parts.append(f'<text class="label" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>')
+    parts.append(
+        f'<text class="label" x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>'
+    )
     upright = f'transform="translate(13 {(_TOP + base) / 2}) rotate(-90)"'
     parts.append(f'<text class="label" {upright} text-anchor="middle">{escape(y_label)}</text>')
     if diagonal:
@@ -116,7 +121,9 @@ def ticks(low: float, high: float) -> list[float]:
 
 def _legend(series: list[Series]) -> str:
     entries = "".join(
-        f'<span><i class="{escape(each.style)}"></i>{escape(each.name)}</span>' for each in series if each.name
+        f'<span><i class="{escape(each.style)}"></i>{escape(each.name)}</span>'
+        for each in series
+        if each.name
     )
     return f'<div class="legend">{entries}</div>' if entries else ""
 
@@ -130,7 +137,7 @@ def _finite(series: Series) -> Series:
         edges = np.linspace(0, len(x), _MAX_POINTS // 2 + 1).astype(int)
         chosen = [
             first + at
-            for first, stop in zip(edges[:-1], edges[1:], strict=True)
+            for first, stop in pairwise(edges)
             for at in sorted({int(y[first:stop].argmin()), int(y[first:stop].argmax())})
         ]
         x, y = x[chosen], y[chosen]

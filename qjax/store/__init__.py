@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from qjax.store.batches import Batches
 from qjax.store.environment import describe_environment
+from qjax.store.journal import JournalEntry, RunJournal
 from qjax.store.models import ModelRecord, Promotion
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, RunStatus, Split, StepMetrics
 from qjax.store.rundata import RunData
@@ -22,9 +23,11 @@ __all__ = [
     "Checkpoint",
     "EncodedStates",
     "Evaluation",
+    "JournalEntry",
     "ModelRecord",
     "Promotion",
     "RunData",
+    "RunJournal",
     "RunRecord",
     "RunStatus",
     "RunStore",

@@ -17,7 +17,9 @@ from qjax.store.schema import APPLICATION_ID, SCHEMA_VERSION, expected_tables, m
 FILE_NAME = "runs.sqlite"
 
 
-def connect(directory: Path, *, create: bool, busy_seconds: float) -> sqlite3.Connection:
+def connect(
+    directory: Path, *, create: bool, busy_seconds: float, any_thread: bool = False
+) -> sqlite3.Connection:
     """Opens the database of a folder, checks that it is sound and of a known version.
 
     A file that is damaged, foreign or newer is left exactly as it is.
@@ -26,6 +28,7 @@ def connect(directory: Path, *, create: bool, busy_seconds: float) -> sqlite3.Co
         directory: folder of the store.
         create: make folder and database where there are none.
         busy_seconds: how long to wait for another process that writes, in seconds.
+        any_thread: whether threads may take turns; by default only the one that connects may use it.
 
     Returns:
         A connection in autocommit mode; use `transaction` for everything.
@@ -45,7 +48,9 @@ def connect(directory: Path, *, create: bool, busy_seconds: float) -> sqlite3.Co
     _check_files(path, create)
     with explained(path):
         uri = f"{path.as_uri()}?mode={'rwc' if create else 'rw'}"
-        connection = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=not any_thread
+        )
         try:
             _set_up(connection, path, create, busy_seconds)
         except BaseException:

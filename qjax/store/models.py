@@ -180,7 +180,9 @@ def find_model(connection: sqlite3.Connection, path: Path, wanted: str) -> Model
     names = [*aliases, *(model.id[:SHOWN_DIGITS] for model in models)]
     some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     fitting = "Several models fit" if by_id or by_run else "There is no model"
-    raise StoreError(f"{fitting} {_quoted(wanted)} in {path}. Name an alias, a model or its run; there are {some}.")
+    raise StoreError(
+        f"{fitting} {_quoted(wanted)} in {path}. Name an alias, a model or its run; there are {some}."
+    )
 
 
 def write_promotion(connection: sqlite3.Connection, model_id: str, alias: str) -> None:

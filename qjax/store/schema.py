@@ -69,7 +69,8 @@ _VERSION_1 = (
 
 # What a run was trained on and what it used when. `datasets` holds arrays by their content hash, so equal
 # data is kept once; `payload` is what `qjax.store.to_bytes` writes. `record_counts` counts the rows of a run,
-# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with.
+# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with. The
+# amplitudes lie apart from the rows that say what there is, as these are read often and those are long.
 # `replicas` says how far the record of a run has been sent to a sink: the record is the outbox, and a
 # position in it is all that sending needs to remember.
 _RECORD = (
@@ -114,8 +115,14 @@ _RECORD = (
   part INTEGER NOT NULL,
   checkpoint INTEGER NOT NULL,
   num_samples INTEGER NOT NULL,
-  payload BLOB NOT NULL,
   seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step, part)
+) WITHOUT ROWID""",
+    """CREATE TABLE state_values (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  payload BLOB NOT NULL,
   PRIMARY KEY (run, step, part)
 )""",
     """CREATE TABLE replicas (
@@ -159,8 +166,25 @@ _MODELS = (
 )""",
 )
 
+# What a run asked of a paid service: written before it is asked.
+_JOURNAL = (
+    """CREATE TABLE journal (
+  run TEXT NOT NULL REFERENCES runs (id),
+  fingerprint TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('intended', 'accepted', 'completed', 'canceled', 'failed')),
+  job_id TEXT,
+  attempt INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  circuits INTEGER NOT NULL,
+  shots INTEGER,
+  intended_at REAL NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, fingerprint)
+)""",
+)
+
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _MODELS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL, _MODELS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

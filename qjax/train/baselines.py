@@ -67,12 +67,21 @@ def linear_model(prepared: Prepared) -> Baseline:
 def frozen_twin(prepared: Prepared) -> Baseline:
     """The same model with its circuit frozen at its random start, so that only the head learns.
 
+    It is trained on the simulator, wherever the model itself runs.
+
     Args:
         prepared: the run it is compared with.
 
     Returns:
         Its scores; without a head nothing learns, and they are those of the random start.
     """
-    config = replace(prepared.config, gradient_method="frozen", gradient_subsample_size=None, evaluate="end")
+    config = replace(
+        prepared.config,
+        executor="simulator",
+        gradient_method="frozen",
+        gradient_subsample_size=None,
+        pipeline_depth=0,
+        evaluate="end",
+    )
     result = train(config)
     return Baseline("frozen circuit, trained head", result.train_score, result.test_score)

@@ -15,6 +15,8 @@ from qjax.noise import NOISE_MODELS
 
 GRADIENT_METHODS = ("adjoint", "parameter_shift", "spsa", "spsa_parallel", "spsa_subsampled", "frozen")
 SHOT_FREE_METHODS = ("adjoint",)
+SERVICES = ("ionq-local", "ionq")
+"""Executors that run circuits as jobs of a service."""
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,23 @@ class TrainingConfig:
         epochs: passes over the training samples.
         batch_size: samples of a step.
         seed: decides split, initial parameters, order of samples, perturbations and shots.
-        executor: where circuits run: "simulator".
+        executor: where circuits run: "simulator"; "cirq", Cirq's simulator; "ionq-local", a server on this
+            machine that speaks IonQ's language; "ionq", the service itself.
+        backend: IonQ's target: "simulator" or a machine, such as "qpu.forte-1".
+        debiasing: IonQ's error mitigation, on or off; None for the service's own choice.
         engine: engine of the simulator: "auto", "xla" or "native".
         dtype: "complex64" or "complex128".
-        noise: noise of the simulator, one of IonQ's models: "aria-1", "aria-2" or "forte-1"; None or "ideal"
-            for none. Density matrices to 10 qubits, random trajectories above.
+        noise: noise of the simulator, here or at the service, one of IonQ's models: "aria-1", "aria-2" or
+            "forte-1"; None or "ideal" for none. Density matrices to 10 qubits, random trajectories above.
         shots_per_circuit: measurements of each circuit; None for exact results.
         enable_circuit_batching: one job for many circuits, or one each.
         max_parallel_circuits: the most circuits of a step in flight at once; None for no bound.
         batch_submission_timeout: seconds that a step may wait for its results before the run stops cleanly,
             with a checkpoint.
-        evaluate: when the model is evaluated on all samples: "epoch" (after each), "end" or "never".
+        pipeline_depth: d, how many steps late gradients come: the one applied at step t was taken at the
+            parameters of step t - d, so that the circuits of d + 1 steps are in flight at once.
+        evaluate: when the model is evaluated on all samples: "epoch" (after each), "end" or "never"; None for
+            "epoch" where circuits run on this machine, and for "end" where each of them costs.
         record_states: which states of the circuit the store keeps: "never" any, of each "batch" its samples
             before its step, after each "epoch" all samples, or all samples at the "end".
 
@@ -105,7 +113,9 @@ class TrainingConfig:
     epochs: int = 5
     batch_size: int = 10
     seed: int = 0
-    executor: str = "simulator"
+    executor: Literal["simulator", "cirq", "ionq-local", "ionq"] = "simulator"
+    backend: str = "simulator"
+    debiasing: bool | None = None
     engine: Literal["auto", "native", "xla"] = "auto"
     dtype: Literal["complex64", "complex128"] = "complex64"
     noise: str | None = None
@@ -113,7 +123,8 @@ class TrainingConfig:
     enable_circuit_batching: bool = True
     max_parallel_circuits: int | None = None
     batch_submission_timeout: float = 300.0
-    evaluate: Literal["epoch", "end", "never"] = "epoch"
+    pipeline_depth: int = 0
+    evaluate: Literal["epoch", "end", "never"] | None = None
     record_states: Literal["never", "batch", "epoch", "end"] = "never"
 
     def __post_init__(self):
@@ -141,6 +152,13 @@ class TrainingConfig:
                 f"it is {self.shots_per_circuit}",
                 "Leave it out for exact results.",
             )
+        if not 0 <= self.pipeline_depth <= 100:
+            raise ArgumentError(
+                "pipeline_depth",
+                "lie between 0 and 100",
+                f"it is {self.pipeline_depth}",
+                "Usual values are 0, 1 and 2: later gradients train worse.",
+            )
         if not 0 < self.test_fraction < 1:
             raise ArgumentError(
                 "test_fraction", "lie between 0 and 1", f"it is {self.test_fraction}", "A usual value is 0.2."
@@ -166,6 +184,13 @@ class TrainingConfig:
                 f"`{self.gradient_method}` differentiates the exact simulation",
                 "Leave `shots_per_circuit` out, or use spsa_parallel, spsa_subsampled or parameter_shift.",
             )
+        if self.gradient_method in SHOT_FREE_METHODS and self.executor != "simulator":
+            raise ArgumentError(
+                "gradient_method",
+                f"work from measured results on the executor {self.executor}",
+                f"{self.gradient_method} differentiates the simulation itself",
+                "Use spsa_subsampled, spsa_parallel, spsa or parameter_shift.",
+            )
         subsampled = self.gradient_method == "spsa_subsampled"
         if subsampled and self.gradient_subsample_size is None:
             raise ArgumentError(
@@ -188,6 +213,11 @@ class TrainingConfig:
                 f"it is {self.gradient_subsample_size}",
                 "Lower it, or raise `batch_size`.",
             )
+
+    @property
+    def evaluation(self) -> Literal["epoch", "end", "never"]:
+        """When the model is evaluated: as `evaluate` says, or else as suits the executor."""
+        return self.evaluate or ("end" if self.executor in SERVICES else "epoch")
 
     @staticmethod
     def from_mapping(values: Mapping[str, Any]) -> TrainingConfig:

@@ -10,11 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from qjax.executor import Estimate
 from qjax.gradients import Params
 from qjax.store import Split
 from qjax.train.observers import SplitEvaluation
 from qjax.train.prepare import Prepared
 from qjax.train.step import TrainState
+
+_Scores = dict[Split, tuple[Array, Array]]
+"""Loss and score of each part."""
 
 
 def run_keys(seed: int) -> Array:
@@ -27,7 +31,8 @@ def make_evaluation(
 ) -> Callable[[TrainState], tuple[SplitEvaluation, ...]]:
     """Builds the function that evaluates both parts of the data with one call of the executor.
 
-    Its compilation starts at once in a thread of its own, so that it goes on beside that of the steps.
+    Its compilation, where there is one, starts at once in a thread of its own, so that it goes on beside that
+    of the steps.
 
     Args:
         prepared: the run.
@@ -44,25 +49,37 @@ def make_evaluation(
     in_train = np.arange(len(prepared.targets)) < prepared.num_train
     weights = {"train": in_train.astype(model.dtype), "test": (~in_train).astype(model.dtype)}
 
-    def evaluate(
-        params: Params, step: Array, features: Array, targets: Array
-    ) -> tuple[dict[str, tuple[Array, Array]], Array]:
+    def ask(params: Params, step: Array, features: Array) -> Estimate:
         _, _, key = run_keys(prepared.config.seed)
-        result = executor.expectations(
+        return executor.expectations(
             model.circuit,
             params.circuit[None],
             features,
             model.observables,
             key=jax.random.fold_in(key, step),
         )
-        predictions = model.head.apply(params.head, result.mean[0])
+
+    def score(params: Params, means: Array, targets: Array) -> _Scores:
+        predictions = model.head.apply(params.head, means[0])
         by_split = {}
         for split, part in weights.items():
             arguments = (predictions, targets, jnp.asarray(part))
             by_split[split] = (model.loss(*arguments), model.score(*arguments))
-        return by_split, result.circuits
+        return by_split
 
-    def compiled() -> Callable[..., tuple[dict[str, tuple[Array, Array]], Array]]:
+    def evaluate(params: Params, step: Array, features: Array, targets: Array) -> tuple[_Scores, Array]:
+        result = ask(params, step, features)
+        return score(params, result.mean, targets), result.circuits
+
+    def evaluate_outside(
+        params: Params, step: Array, features: Array, targets: Array
+    ) -> tuple[_Scores, Array]:
+        result = ask(params, step, features)
+        return jax.jit(score)(params, jnp.asarray(result.mean, model.dtype), targets), result.circuits
+
+    def compiled() -> Callable[..., tuple[_Scores, Array]]:
+        if not executor.traceable:
+            return evaluate_outside
         lowered = jax.jit(evaluate).lower(state.params, state.step, prepared.features, prepared.targets)
         return lowered.compile()
 

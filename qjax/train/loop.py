@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qjax.data import BatchLoader
-from qjax.errors import QjaxError
+from qjax.errors import QjaxError, StoppedError
 from qjax.gradients import Batch
 from qjax.train.observers import Chunk, Observer, SplitEvaluation
 from qjax.train.step import Step, StepInfo, TrainState, scan_steps
@@ -27,7 +27,7 @@ class DivergedError(QjaxError, RuntimeError):
     """The loss is no longer a number, so training cannot go on."""
 
 
-class StepTimeoutError(QjaxError, RuntimeError):
+class StepTimeoutError(StoppedError):
     """A step took too long; what was done is checkpointed and can be resumed."""
 
 
@@ -102,12 +102,12 @@ def run_loop(
         state, infos = jax.block_until_ready(scan(state, batches, np.int32(count)))
         seconds = time.perf_counter() - begin
         infos = jax.tree.map(lambda array, n=count: np.asarray(array)[:n], infos)
-        _check_finite(infos, position)
+        check_finite(infos, position)
         due = evaluate_every is not None and following % evaluate_every == 0
         evaluations = evaluate(state) if due else ()
         for evaluation in evaluations:
             if not math.isfinite(evaluation.loss):
-                raise _diverged(f"{evaluation.split} loss after step {following - 1}", evaluation.loss)
+                raise diverged(f"{evaluation.split} loss after step {following - 1}", evaluation.loss)
         chunk = Chunk(position, loader.steps_per_epoch, infos, seconds, state, evaluations)
         for observer in observers:
             observer.on_chunk(chunk)
@@ -138,15 +138,25 @@ def _capacity(loader: BatchLoader, evaluate_every: int | None) -> int:
     return max(1, min(longest, _MAX_STEPS, _MAX_BYTES // bytes_per_step))
 
 
-def _check_finite(infos: StepInfo, first_step: int) -> None:
+def check_finite(infos: StepInfo, first_step: int) -> None:
+    """Ends a run whose numbers are none any more.
+
+    Args:
+        infos: entries `[n]` of consecutive steps.
+        first_step: index of the first.
+
+    Raises:
+        DivergedError: if a loss or a gradient is not finite.
+    """
     # A gradient that is not finite spoils the parameters, even where the loss of its step was still a number.
     for name, values in (("loss", infos.loss), ("gradient norm", infos.gradient_norm)):
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
-            raise _diverged(f"{name} of step {first_step + int(bad[0])}", float(values[bad[0]]))
+            raise diverged(f"{name} of step {first_step + int(bad[0])}", float(values[bad[0]]))
 
 
-def _diverged(what: str, value: float) -> DivergedError:
+def diverged(what: str, value: float) -> DivergedError:
+    """The error that says so, to be raised."""
     return DivergedError(
         f"The {what} is {value}, so training cannot go on. Lower `learning_rate`, or look for extreme values "
         "in the data."

@@ -15,10 +15,9 @@ from qjax.errors import ArgumentError
 from qjax.executor import Executor
 from qjax.gradients import GradientMethod
 from qjax.simulator import MAX_DENSITY_QUBITS, Simulator
-from qjax.train.config import SHOT_FREE_METHODS, TrainingConfig, unknown_name
+from qjax.train.config import SHOT_FREE_METHODS, TrainingConfig
 from qjax.train.model import Model, build_model, wanted_features
-
-EXECUTORS = ("simulator",)
+from qjax.train.outside import refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +66,14 @@ class Prepared:
         )
 
 
-def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> Prepared:
+def prepare(
+    config: TrainingConfig, executor: Executor | None = None, *, dataset: data.Dataset | None = None
+) -> Prepared:
     """Loads the data, fits the preprocessing, builds the model; checks that all parts fit.
 
     Args:
         config: the configuration.
+        executor: runs the circuits; None for the simulator that the configuration describes.
         dataset: the data, where it need not be loaded, as from the record of a run.
 
     Returns:
@@ -80,7 +82,10 @@ def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> P
     Raises:
         QjaxError: if data or configuration cannot work.
     """
-    executor = make_executor(config)
+    executor = executor or make_executor(config)
+    method = gradient_method(config)
+    if method.parts is None and not executor.traceable:
+        raise refused(executor)
     if dataset is None:
         dataset = data.load(
             config.dataset,
@@ -117,7 +122,7 @@ def prepare(config: TrainingConfig, *, dataset: data.Dataset | None = None) -> P
         preprocessing=preprocessing,
         model=model,
         executor=executor,
-        method=gradient_method(config),
+        method=method,
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
         order=np.concatenate(parts),
@@ -153,7 +158,7 @@ def gradient_method(config: TrainingConfig) -> GradientMethod:
 
 
 def make_executor(config: TrainingConfig) -> Executor:
-    """The executor that a configuration names, without the grouping of circuits into jobs.
+    """The simulator that a configuration describes, without the grouping of circuits into jobs.
 
     Args:
         config: the configuration.
@@ -162,11 +167,16 @@ def make_executor(config: TrainingConfig) -> Executor:
         The executor.
 
     Raises:
-        ArgumentError: if there is no such executor, it does not hold so many qubits, or the gradient method
-            needs exact results and noise on so many qubits is drawn at random.
+        ArgumentError: if it is none that this package makes, it does not hold so many qubits, or the gradient
+            method needs exact results and noise on so many qubits is drawn at random.
     """
-    if config.executor not in EXECUTORS:
-        raise unknown_name("executor", config.executor, EXECUTORS)
+    if config.executor != "simulator":
+        raise ArgumentError(
+            "executor",
+            "be given as an object where circuits do not run on the simulator",
+            f"there is none for {config.executor!r}",
+            "Make it with `hw` and pass it to `prepare(config, executor)`; the command does so by itself.",
+        )
     if config.num_qubits > MAX_QUBITS:
         raise ArgumentError(
             "num_qubits",

@@ -15,7 +15,7 @@ from qjax.store import RunRecord, RunStore
 from qjax.train.checkpoint import state_to_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.observers import Chunk
-from qjax.train.prepare import EXECUTORS, Prepared, prepare
+from qjax.train.prepare import Prepared, prepare
 from qjax.train.run import retrain
 
 _NO_TIMEOUT = sys.float_info.max
@@ -137,11 +137,11 @@ def replay(store: RunStore, wanted: str) -> Replay:
         (True, 4)
     """
     record = store.run(wanted)
-    executor = record.config.get("executor", EXECUTORS[0])
-    if executor not in EXECUTORS:
+    executor = record.config.get("executor", "simulator")
+    if executor != "simulator":
         raise ArgumentError(
             "RUN",
-            f"be a run on one of {', '.join(EXECUTORS)}",
+            "be a run on the simulator",
             f"it ran on `{executor}`",
             "Replay works from simulated results only.",
         )
@@ -187,8 +187,8 @@ class _Comparison:
                 self._part(Difference(what, step, *values))
         self.agreeing_steps = stop
         self._compare_evaluations(chunk)
-        is_kept = self._checkpoint is not None and stop == self._checkpoint.step
-        if is_kept and state_to_bytes(chunk.state) != self._checkpoint.payload:
+        kept = self._checkpoint
+        if kept is not None and kept.step == stop and state_to_bytes(chunk.state) != kept.payload:
             self._part(Difference("state after the end", stop - 1, "another", "different"))
 
     def _compare_evaluations(self, chunk: Chunk) -> None:
@@ -205,9 +205,7 @@ class _Comparison:
         self.difference = difference
         raise _Parted
 
-    def _before_training(
-        self, store: RunStore, record: RunRecord, prepared: Prepared
-    ) -> Difference | None:
+    def _before_training(self, store: RunStore, record: RunRecord, prepared: Prepared) -> Difference | None:
         circuit = prepared.model.circuit.content_hash
         if circuit != record.circuit_hash:
             return Difference("hash of the circuit", None, record.circuit_hash[:12], circuit[:12])

@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypedDict
 
 import jax
 
-from qjax.errors import ArgumentError, StoreError
+from qjax.errors import ArgumentError, StoppedError, StoreError
+from qjax.executor import Executor
 from qjax.store import RunRecord, RunStore, describe_environment
 from qjax.train.artifact import describe_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
-from qjax.train.loop import Evaluate, StepTimeoutError, run_loop
+from qjax.train.loop import Evaluate, run_loop
 from qjax.train.observers import Observer, SplitEvaluation
 from qjax.train.optimizers import make_optimizer
+from qjax.train.outside import make_outside_step
+from qjax.train.outside_loop import run_outside_loop
 from qjax.train.prepare import Prepared, dispatched, prepare
 from qjax.train.recording import Recorder, restore_tally, run_data
 from qjax.train.result import Result, Tally, result_from, summary
@@ -33,6 +36,7 @@ def train(
     observers: Sequence[Observer] = (),
     prepared: Prepared | None = None,
     started: Callable[[str], None] | None = None,
+    executor_for: Callable[[str], Executor] | None = None,
 ) -> Result:
     """Trains a model and records the run.
 
@@ -45,6 +49,8 @@ def train(
         observers: called after every chunk, after the store.
         prepared: what `prepare(config)` gave, where it was called already.
         started: called with the run's id before its first step.
+        executor_for: makes the executor from the run's id ("" without a store), for services that keep a
+            journal of each run; None for the one that was prepared with.
 
     Returns:
         The result; the same for an unbroken run and for one that was resumed.
@@ -71,6 +77,8 @@ def train(
             return result_from(record.summary or {}, prepared.model.task)
     state, tally = initial_state(prepared), Tally()
     if store is None:
+        if executor_for is not None:
+            prepared = replace(prepared, executor=executor_for(""))
         return _run(prepared, state, tally, observers, begun)
     if resume is None:
         run = store.create_run(
@@ -83,6 +91,9 @@ def train(
         )
     else:
         run = resume
+    if executor_for is not None:
+        prepared = replace(prepared, executor=executor_for(run))
+    if resume is not None:
         state = _resumed(store, run, prepared, state, tally)
     tally.run = run
     try:
@@ -90,7 +101,7 @@ def train(
             if started is not None:
                 started(run)
             result = _run(prepared, state, tally, [recorder, *observers], begun)
-    except (KeyboardInterrupt, StepTimeoutError):
+    except (KeyboardInterrupt, StoppedError):
         store.finish_run(run, "interrupted", {})
         raise
     except BaseException as error:
@@ -116,10 +127,11 @@ def _check_config(config: TrainingConfig, record: RunRecord) -> None:
 def initial_state(prepared: Prepared) -> TrainState:
     """The state before the first step: a pure function of the configuration."""
     optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
+    depth = prepared.config.pipeline_depth
 
     def build() -> TrainState:
         init_key, train_key, _ = run_keys(prepared.config.seed)
-        return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key)
+        return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key, depth)
 
     # Compiled as one: operation by operation, the first use of each would take longer than all together.
     return jax.jit(build)()
@@ -149,28 +161,30 @@ def _run(
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
-        step = make_step(
-            model.objective(dispatched(config, prepared.executor)),
+        executor = dispatched(config, prepared.executor)
+        parts = (
+            model.objective(executor),
             prepared.method,
             make_optimizer(config, loader.num_steps),
             model.measured_score,
         )
-        every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluate]
+        every = {"epoch": loader.steps_per_epoch, "end": loader.num_steps, "never": None}[config.evaluation]
         evaluate = make_evaluation(prepared, state) if every else _no_evaluation
         stop = {"epoch": loader.steps_per_epoch, "batch": 1}.get(config.record_states)
         if stop is not None:
             every, evaluate = stop, _only_every(every, evaluate)
         preparing = time.perf_counter() - begun
-        times = run_loop(
-            step,
-            state,
-            loader,
-            [tally, *observers],
-            evaluate=evaluate,
-            evaluate_every=every,
-            timeout=config.batch_submission_timeout,
-            stop_step=stop_step,
-        )
+        arguments = (state, loader, [tally, *observers])
+        options: _LoopOptions = {
+            "evaluate": evaluate,
+            "evaluate_every": every,
+            "timeout": config.batch_submission_timeout,
+            "stop_step": stop_step,
+        }
+        if executor.traceable:
+            times = run_loop(make_step(*parts), *arguments, **options)
+        else:
+            times = run_outside_loop(make_outside_step(*parts), *arguments, **options)
     return tally.result(times.steps, preparing + times.compile)
 
 
@@ -181,6 +195,13 @@ def _only_every(every: int | None, evaluate: Evaluate) -> Evaluate:
         return evaluate(state) if every is not None and int(state.step) % every == 0 else ()
 
     return evaluation
+
+
+class _LoopOptions(TypedDict):
+    evaluate: Evaluate
+    evaluate_every: int | None
+    timeout: float
+    stop_step: int | None
 
 
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:

@@ -233,8 +233,10 @@ def test_the_database_of_another_program_is_refused_and_kept(tmp_path: Path, use
 def test_a_newer_schema_is_refused(sound: Path, tmp_path: Path) -> None:
     shutil.copy(sound / FILE, tmp_path)
     with closing(sqlite3.connect(tmp_path / FILE)) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(StoreError, match=r"schema version 2, but this qjax knows versions up to 1\. Update"):
+        connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    known = schema.SCHEMA_VERSION
+    told = rf"schema version {known + 1}, but this qjax knows versions up to {known}\. Update"
+    with pytest.raises(StoreError, match=told):
         RunStore.open(tmp_path)
 
 
@@ -248,8 +250,8 @@ def test_an_older_schema_is_migrated_whole_or_not_at_all(
     steps = (*schema.MIGRATIONS, ("CREATE INDEX first_half ON runs (name)", statement))
     with monkeypatch.context() as newer:
         newer.setattr(schema, "MIGRATIONS", steps)
-        newer.setattr(schema, "SCHEMA_VERSION", 2)
-        newer.setattr("qjax.store.database.SCHEMA_VERSION", 2)
+        newer.setattr(schema, "SCHEMA_VERSION", len(steps))
+        newer.setattr("qjax.store.database.SCHEMA_VERSION", len(steps))
         if "notes" in statement:
             with RunStore.open(tmp_path) as store:
                 assert store.runs() == before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qjax.executor import Executor
 from qjax.gradients import Batch
 from qjax.train import Chunk, StepInfo, TrainingConfig, TrainState, make_step, scan_steps
 from qjax.train.checkpoint import state_to_bytes
@@ -78,6 +81,42 @@ def batch_at(prepared: Prepared, step: int) -> Batch:
     """The batch of a step."""
     chunk = prepared.loader().chunk(step, 1)
     return Batch(*(jnp.asarray(array[0]) for array in (chunk.features, chunk.targets, chunk.weights)))
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A simulator behind a wall: NumPy in, NumPy out, and nothing of JAX may be traced through it.
+
+    It keeps when each call began and ended, and lets those that `delay` names wait.
+    """
+
+    simulator: Executor
+    delay: Callable[[int], float] = lambda call: 0.0
+    calls: list[tuple[float, float, np.ndarray]] = field(default_factory=list)
+
+    @property
+    def exact(self) -> bool:
+        return self.simulator.exact
+
+    @property
+    def traceable(self) -> bool:
+        return False
+
+    def expectations(self, circuit, params, features, observables, *, key=None, mask=None, covariance=False):
+        began, params = time.perf_counter(), np.array(params)  # a tracer cannot become one
+        time.sleep(self.delay(len(self.calls)))
+        result = self.simulator.expectations(
+            circuit,
+            params,
+            None if features is None else np.array(features),
+            observables,
+            key=key,
+            mask=mask,
+            covariance=covariance,
+        )
+        result = jax.tree.map(np.asarray, result)
+        self.calls.append((began, time.perf_counter(), params))
+        return result
 
 
 @dataclass

@@ -69,7 +69,11 @@ def plausible(name: str) -> st.SearchStrategy[Any]:
         "task": [None, "classification", "regression"],
         "engine": ["auto", "xla"],
         "dtype": ["complex64", "complex128"],
-        "evaluate": ["epoch", "end", "never"],
+        "evaluate": [None, "epoch", "end", "never"],
+        "executor": ["simulator", "cirq", "ionq-local", "ionq"],
+        "debiasing": [None, True, False],
+        "noise": [None, "ideal", "aria-1", "forte-1"],
+        "pipeline_depth": [0, 1, 100],
     }
     match defaults()[name]:
         case _ if name in names:

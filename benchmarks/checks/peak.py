@@ -1,0 +1,91 @@
+"""How much of the processor's arithmetic the kernel uses on dense one-qubit layers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks.cell import Cell, model
+from benchmarks.findings import Finding
+from benchmarks.measure import Bench
+from benchmarks.peers import SUBJECT
+from benchmarks.process import Worker, pinned
+from benchmarks.table import number
+
+GOAL = 0.5
+_SOURCE = Path(__file__).with_name("peak.cpp")
+_CELL = model(12, 32, 16, "spsa")
+
+
+def least_flops(cell: Cell) -> int:
+    """Arithmetic of one call, by the cheapest algebra known: a lower bound of what any kernel executes.
+
+    One-qubit gates in a row are diagonal * RY * diagonal. RY is real and, up to a factor that goes into
+    a diagonal, one multiply-add for each real component: 4 flops for each amplitude and qubit. The diagonals
+    of a layer are one complex product for each amplitude: 6 flops. CNOTs move no numbers. The first layer
+    acts on a product state and costs nothing. With `n` qubits and `L` layers, a circuit is
+    `(L - 1) * 2**n * (4 n + 6)` flops.
+
+    Args:
+        cell: a cell of the model with the task "spsa": two parameter sets.
+
+    Returns:
+        Flops of all its circuits.
+
+    Example:
+        >>> least_flops(model(12, 2, 1))
+        442368
+    """
+    circuits = 2 * cell.batch
+    return circuits * (cell.depth - 1) * (4 * cell.num_qubits + 6) << cell.num_qubits
+
+
+def dense_flops(cell: Cell) -> int:
+    """The same for a kernel that applies every fused one-qubit gate as a complex matrix.
+
+    14 flops for each amplitude and qubit: two components, each one product and three multiply-adds.
+    """
+    circuits = 2 * cell.batch
+    return circuits * (cell.depth - 1) * 14 * cell.num_qubits << cell.num_qubits
+
+
+def check(bench: Bench) -> list[Finding]:
+    """Flops of the dense layers of a 12-qubit model over what the core's multiply-adds reach."""
+    what = f"part of the float32 multiply-add peak, one core, {_CELL.num_qubits} qubits, {_CELL.depth} layers"
+    compiler = shutil.which("c++") or shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        return [Finding(what, f"at least {GOAL}", "no C++ compiler to measure the peak with", None)]
+    bench.say("peak")
+    peaks, times = [], []
+    with tempfile.TemporaryDirectory() as folder, Worker(SUBJECT, _CELL, bench.cores[:1]) as worker:
+        program = Path(folder) / "peak"
+        options = ["-O3", "-march=native", "-ffp-contract=fast", "-std=c++17"]
+        subprocess.run([compiler, *options, str(_SOURCE), "-o", str(program)], check=True)
+        worker.ask({"do": "prepare"}, bench.limits.timeout)
+        for _ in range(bench.limits.rounds):
+            peaks.append(_peak(program, bench.cores[0], bench.limits.round_seconds))
+            times.append(worker.ask(bench.limits.order, bench.limits.timeout)["seconds"])
+    least, dense = (
+        median(flops / seconds / 1e9 / peak for peak, seconds in zip(peaks, times, strict=True))
+        for flops in (least_flops(_CELL), dense_flops(_CELL))
+    )
+    found = (
+        f"{number(least)} counting {least_flops(_CELL) / 1e9:.2f} GFLOP, the fewest that the algebra allows "
+        f"(4n + 6 for each amplitude and layer); {number(dense)} if every gate were a dense matrix (14n); "
+        f"peak {max(peaks):.0f} GFLOP/s"
+    )
+    return [Finding(what, f"at least {GOAL} of what is executed", found, True if least >= GOAL else None)]
+
+
+def _peak(program: Path, core: int, seconds: float) -> float:
+    text = subprocess.run(
+        [program, str(seconds), "0.9999"],
+        check=True,
+        capture_output=True,
+        text=True,
+        **pinned((core,)),
+    ).stdout
+    return float(text.split()[0])
