@@ -162,6 +162,44 @@ def replay(run: Run = "latest", json_output: Json = False, runs_directory: RunsD
     replay_run(runs_directory, run, json_output)
 
 
+@app.command()
+def search(
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a state (latest#state_t46_i3) or a sample (latest#sample_i3), or a .npy file."
+        ),
+    ],
+    run: Annotated[
+        list[str] | None, typer.Option("--run", metavar="RUN", help="Search this run; may be given again.")
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--all-runs", help="Search all runs.")] = False,
+    kind: Annotated[str | None, typer.Option(help="states or samples; by default what was given.")] = None,
+    by: Annotated[str | None, typer.Option(help="fidelity or cosine.")] = None,
+    count: Annotated[int, typer.Option("--count", "-k", help="How many to find.")] = 10,
+    label: Annotated[str | None, typer.Option(help="Only those of this class.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only those of this part: train or test.")] = None,
+    step: Annotated[int | None, typer.Option(help="Only states after so many steps.")] = None,
+    epoch: Annotated[int | None, typer.Option(help="Only states after so many epochs.")] = None,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Find the recorded states or samples nearest to a given one."""
+    from qjax.cli.search import search
+
+    search(
+        runs_directory,
+        query,
+        runs=run or [],
+        everywhere=everywhere,
+        kind=kind,
+        by=by,
+        count=count,
+        where={"label": label, "split": split, "step": step, "epoch": epoch},
+        json_output=json_output,
+    )
+
+
 @models_app.command("list")
 def list_models(json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
     """List all models, newest first."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qjax.errors import StoreError
 from qjax.store import ModelRecord, RunStore
 from qjax.store.models import read_models
@@ -34,7 +36,7 @@ def model_of_run(store: RunStore, wanted: str) -> ModelRecord:
         raise StoreError(f"Run {run.id} has no checkpoint yet, so it has no model. Train it further first.")
     prepared = prepare_recorded(store, run)
     state = state_from_bytes(initial_state(prepared), checkpoint.payload)
-    results = {"steps": checkpoint.step}
+    results: dict[str, Any] = {"steps": checkpoint.step}
     for evaluation in store.evaluations(run.id):
         if evaluation.step == checkpoint.step and evaluation.accuracy is not None:
             results[f"{evaluation.split}_accuracy"] = evaluation.accuracy

@@ -41,7 +41,7 @@ svg circle.batch { fill: var(--batch); }
 pre { margin: 0; overflow-x: auto; font: 13px/1.25 ui-monospace, "DejaVu Sans Mono", monospace;
   padding: 4px 0 12px; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-.facts th { text-align: left; font-weight: 400; color: var(--soft); padding: 3px 16px 3px 0; 
+.facts th { text-align: left; font-weight: 400; color: var(--soft); padding: 3px 16px 3px 0;
   white-space: nowrap; vertical-align: top; }
 .facts td { padding: 3px 0; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .facts tr + tr { border-top: 1px solid #f0f2f5; }

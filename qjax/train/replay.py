@@ -183,7 +183,7 @@ class _Comparison:
             if bad.size:
                 step = chunk.first_step + int(bad[0])
                 self.agreeing_steps = step
-                values = _text(recorded[bad[0]]), _text(now[bad[0]])
+                values = _text(float(recorded[bad[0]])), _text(float(now[bad[0]]))
                 self._part(Difference(what, step, *values))
         self.agreeing_steps = stop
         self._compare_evaluations(chunk)
@@ -226,4 +226,4 @@ class _Comparison:
 
 
 def _text(value: float) -> str:
-    return repr(float(value))
+    return repr(value)
