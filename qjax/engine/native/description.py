@@ -74,7 +74,5 @@ def describe(
     )
     if failed:
         raise RuntimeError("the kernel does not take a table that this package wrote")
-    passes, flops, moved, working_set, side_by_side, used = numbers
-    return Description(
-        int(passes), float(flops), float(moved), int(working_set), int(side_by_side), int(used)
-    )
+    passes, flops, moved, working_set, side_by_side, used = (float(number) for number in numbers)
+    return Description(int(passes), flops, moved, int(working_set), int(side_by_side), int(used))
