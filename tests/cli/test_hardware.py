@@ -57,6 +57,14 @@ def test_one_word_takes_a_configuration_from_the_simulator_to_the_server(qjax: C
     assert charges.twice == charges.undone == 0
 
 
+def test_one_word_takes_it_to_cirq_as_well(qjax: Command) -> None:
+    words = settings(**SUBSAMPLED, epochs=1)
+    for name in ("simulator", "cirq"):
+        qjax("train", *words, "--executor", name, "--runs-dir", name, "--json").json  # noqa: B018
+    np.testing.assert_allclose(losses("cirq"), losses("simulator"), atol=1e-5)
+    assert not database("cirq").exists()
+
+
 def test_a_batch_of_parameter_shift_is_one_job_of_970_circuits(qjax: Command) -> None:
     words = ["--preset", "baseline", "--executor", "ionq-local"]
     one_step = ["--set", "num_samples=13", "--set", "epochs=1", "--set", "evaluate=never", "--json"]
@@ -90,8 +98,16 @@ def test_the_plan_is_what_the_run_comes_to_and_sends_nothing(qjax: Command) -> N
     assert charged.cost == pytest.approx(row["cost"] + evaluation["cost"])
     assert planned["unit"] == "credit"
     assert "own" in planned["note"]
-    table = qjax("plan", *run).output
-    assert all(word in table for word in ("parameter_shift", "2q gates", "Nothing was sent"))
+
+
+def test_the_plan_says_what_it_knows_without_a_key(qjax: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IONQ_API_KEY", "CIRQ_IONQ_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    outcome = qjax("plan", *settings(**SMALL, executor="ionq", backend="qpu.forte-1"))
+    assert outcome.code == 0, outcome.errors
+    assert all(word in outcome.output for word in ("parameter_shift", "2q gates", "Nothing was sent"))
+    assert "IONQ_API_KEY" in outcome.output
+    assert "credit" not in outcome.output
 
 
 def test_a_budget_is_never_passed_and_a_larger_one_goes_on(qjax: Command) -> None:
