@@ -8,8 +8,8 @@ significant, as for gates on amplitudes.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeVar
 
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -27,22 +27,25 @@ _BASIS_CHANGES = {
 }
 
 
-def superoperator(matrix: Array) -> Array:
+MatrixT = TypeVar("MatrixT", Array, np.ndarray)
+
+
+def superoperator(matrix: MatrixT) -> MatrixT:
     """The superoperator of a unitary, `rho -> U rho U^dagger`.
 
     Args:
-        matrix: `[..., 2**k, 2**k]`, complex.
+        matrix: `[..., 2**k, 2**k]`, complex, JAX's or NumPy's.
 
     Returns:
         `[..., 4**k, 4**k]`, complex.
 
     Example:
-        >>> superoperator(jnp.array([[0, 1], [1, 0]]))[:, 0].tolist()
+        >>> superoperator(np.array([[0, 1], [1, 0]]))[:, 0].tolist()
         [0, 0, 0, 1]
     """
     batch, size = matrix.shape[:-2], matrix.shape[-1]
     num_qubits = size.bit_length() - 1
-    product = matrix[..., :, None, :, None] * jnp.conj(matrix)[..., None, :, None, :]
+    product = matrix[..., :, None, :, None] * matrix.conj()[..., None, :, None, :]
     tensor = product.reshape(*batch, *(2,) * (4 * num_qubits))
     # Axes come as rows, columns, and the same of what goes in; rows and columns of a qubit go side by side.
     order = [
@@ -66,8 +69,8 @@ def depolarizing_weight(noise: NoiseModel, num_qubits: int) -> float:
         The weight; the state itself keeps one minus it.
 
     Example:
-        >>> round(depolarizing_weight(NoiseModel(depolarizing_1q=0.3), 1), 6)
-        0.4
+        >>> round(depolarizing_weight(NoiseModel(depolarizing_1q=0.3), 1), 12)
+        0.4...
     """
     return noise.depolarizing(num_qubits) * 4**num_qubits / (4**num_qubits - 1)
 

@@ -7,8 +7,9 @@ import numpy as np
 from jax import Array
 
 from qjax import gates
+from qjax.circuit import Op
 from qjax.engine import xla
-from qjax.engine.program import DiagonalStep, Factor, MatrixStep, PauliRotationStep, PermutationStep
+from qjax.engine.program import DiagonalStep, MatrixStep, PauliRotationStep, PermutationStep
 
 MAX_DENSE_QUBITS = 4
 """Pauli rotations on more qubits have no matrix here; every other gate is smaller."""
@@ -27,7 +28,9 @@ def gate_qubits(step: GateStep) -> list[tuple[int, ...]]:
             return [step.qubits]
 
 
-def gate_matrices(step: GateStep, angles: tuple[Array, Array], dtype: np.dtype) -> list[Array]:
+def gate_matrices(
+    step: GateStep, angles: tuple[Array, Array], dtype: np.dtype
+) -> list[Array] | list[np.ndarray]:
     """The matrices `[2**k, 2**k]` of a step's gates, in the order of `gate_qubits`.
 
     Args:
@@ -36,15 +39,22 @@ def gate_matrices(step: GateStep, angles: tuple[Array, Array], dtype: np.dtype) 
         dtype: complex dtype.
 
     Returns:
-        One matrix for each gate.
+        One matrix for each gate; NumPy's, known before any compilation, where no angle enters.
     """
     match step:
         case PermutationStep(ops):
-            return [xla.factor_matrix(Factor(op, ()), angles, dtype) for op in ops]
+            return [_constant_matrix(op) for op in ops]
         case PauliRotationStep(pauli, slot):
             half = angles[slot.uses_features][slot.index] / 2
             string = gates.pauli_string_matrix("".join(letter for _, letter in pauli))
             identity = jnp.eye(len(string), dtype=dtype)
             return [jnp.cos(half) * identity - 1j * jnp.sin(half) * jnp.asarray(string, dtype)]
+        case _ if not step.factor.slots:
+            return [_constant_matrix(step.factor.op)]
         case _:
             return [xla.factor_matrix(step.factor, angles, dtype)]
+
+
+def _constant_matrix(op: Op) -> np.ndarray:
+    matrix = gates.GATES[op.gate].matrix if op.matrix is None else op.matrix
+    return np.asarray(matrix, np.complex128)

@@ -121,26 +121,30 @@ def _layer_channels(
     step: LayerStep, angles: tuple[Array, Array], noise: NoiseModel, dtype: np.dtype
 ) -> Array:
     """For each qubit of a layer the product of its gates, each with what follows it, `[qubits, 4, 4]`."""
-    channel = jnp.asarray(channels.gate_channel(noise, 1), dtype)
-
-    def noisy(matrices: Array, *_: object) -> Array:
-        return jnp.matmul(channel, channels.superoperator(matrices), precision=lax.Precision.HIGHEST)
-
-    return xla.layer_matrices(step, angles, dtype, noisy)
+    return xla.layer_matrices(step, angles, dtype, lambda matrices, *_: _with_channel(matrices, noise, dtype))
 
 
 def _apply_gate(
-    state: Array, matrix: Array, qubits: tuple[int, ...], noise: NoiseModel, num_qubits: int
+    state: Array, matrix: Array | np.ndarray, qubits: tuple[int, ...], noise: NoiseModel, num_qubits: int
 ) -> Array:
     rows, columns = [2 * q for q in qubits], [2 * q + 1 for q in qubits]
     if len(qubits) <= _MAX_FUSED_QUBITS:
-        channel = jnp.asarray(channels.gate_channel(noise, len(qubits)), state.dtype)
-        both = jnp.matmul(channel, channels.superoperator(matrix), precision=lax.Precision.HIGHEST)
+        both = _with_channel(matrix, noise, state.dtype)
         sides = [side for pair in zip(rows, columns, strict=True) for side in pair]
         return xla.apply_matrix(state, both, sides, 2 * num_qubits)
-    state = xla.apply_matrix(state, matrix, rows, 2 * num_qubits)
-    state = xla.apply_matrix(state, jnp.conj(matrix), columns, 2 * num_qubits)
+    gate = jnp.asarray(matrix, state.dtype)
+    state = xla.apply_matrix(state, gate, rows, 2 * num_qubits)
+    state = xla.apply_matrix(state, jnp.conj(gate), columns, 2 * num_qubits)
     return _disturb(state, qubits, noise, num_qubits)
+
+
+def _with_channel(matrix: Array | np.ndarray, noise: NoiseModel, dtype: np.dtype) -> Array:
+    """The superoperator `[4**k, 4**k]` of a gate and of what follows it."""
+    channel = channels.gate_channel(noise, matrix.shape[-1].bit_length() - 1)
+    if isinstance(matrix, np.ndarray):
+        return jnp.asarray(channel @ channels.superoperator(matrix), dtype)
+    after = jnp.asarray(channel, dtype)
+    return jnp.matmul(after, channels.superoperator(matrix), precision=lax.Precision.HIGHEST)
 
 
 def _rotate(state: Array, step: PauliRotationStep, angles: tuple[Array, Array], num_qubits: int) -> Array:

@@ -257,13 +257,13 @@ def _layer(
 
 def _gate(
     state: Array,
-    matrix: Array,
+    matrix: Array | np.ndarray,
     qubits: tuple[int, ...],
     branches: Branches,
     noise: NoiseModel,
     num_qubits: int,
 ) -> Array:
-    noisy = jnp.matmul(branches.errors, matrix, precision=lax.Precision.HIGHEST)
+    noisy = jnp.matmul(branches.errors, jnp.asarray(matrix, state.dtype), precision=lax.Precision.HIGHEST)
     state = xla.apply_matrix(state, noisy, qubits, num_qubits)
     return _damp(state, qubits, branches.decays, noise)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from qjax import Angle, Circuit, NoiseModel, Op, PauliSum, Simulator
+from qjax import Angle, Circuit, NoiseModel, Op, PauliSum, Repeat, Simulator
 from qjax.engine import trajectories
 from qjax.engine.program import lower
 from qjax.errors import ArgumentError
@@ -33,8 +33,6 @@ CIRCUIT = Circuit(
         *(Op("ry", (q,), Angle(param=q)) for q in range(3)),
         Op("cx", (0, 1)),
         Op("rxx", (1, 2), Angle(feature=0)),
-        Op("ccx", (2, 0, 1)),
-        Op("pauli_rotation", (2, 0, 1), 0.8, pauli="XYZ"),
     ),
 )
 PARAMS, FEATURES = np.array([[0.7, 1.9, -0.6], [2.5, 0.3, 1.1]]), np.array([[0.9]])
@@ -97,8 +95,15 @@ def test_means_and_variances_over_many_keys(way):
     "name", [name if name == "all" else pytest.param(name, marks=pytest.mark.long) for name in CHANNELS]
 )
 def test_trajectories_average_to_the_density_matrix(name):
-    circuit = random_circuit(10 + list(CHANNELS).index(name), 3, 8)
+    # Gates of one to five qubits, which take different ways.
     rng = np.random.default_rng(0)
+    ops = (
+        *(Op("ry", (q,), Angle(param=q)) for q in range(5)),
+        Repeat((Op("cx", (0, 3)), Op("rz", (3,), Angle(param=0)), Op("h", (3,))), 2, param_stride=1),
+        Op("cswap", (2, 0, 4)),
+        Op("pauli_rotation", (4, 0, 3, 1, 2), Angle(feature=0), pauli="XYZXY"),
+    )
+    circuit = Circuit(5, ops)
     params, features = rng.normal(size=(1, circuit.num_params)), rng.normal(size=(1, circuit.num_features))
     noise = CHANNELS[name]
     exact = np.asarray(Simulator(noise=noise).probabilities(circuit, params, features))[0, 0]
@@ -137,7 +142,7 @@ def test_error_strings_are_uniform_without_the_identity():
 
 
 def test_trajectories_stay_normalised():
-    program = lower(random_circuit(3, 5, 8))
+    program = lower(random_circuit(3, 3, 5))
     draws = jax.random.uniform(jax.random.key(0), (50, trajectories.num_draws(program, NOISE)))
     params, features = jnp.ones(program.num_params), jnp.ones(program.num_features)
 
@@ -168,7 +173,7 @@ def test_trajectories_serve_circuits_too_large_for_density_matrices():
     assert np.all(np.abs(np.asarray(estimate.mean)[0, 0] - expected) < 4.5 * deviation)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["density", "few trajectories"])
 def test_shots_of_each_parameter_set_and_equal_keys(way):
     simulator = Simulator(noise=NOISE, shots=(1, 7), **WAYS[way])
     first, again, other = (

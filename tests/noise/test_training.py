@@ -28,6 +28,7 @@ def test_the_executor_has_the_noise():
     ) == Simulator(noise="forte-1", noise_method="trajectories")
 
 
+@pytest.mark.long
 def test_training_goes_through_the_noise():
     losses = [train(TrainingConfig(**SMALL, noise=noise)).loss for noise in (None, "aria-2")]
     assert np.all(np.isfinite(losses))
