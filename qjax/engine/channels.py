@@ -70,7 +70,7 @@ def depolarizing_weight(noise: NoiseModel, num_qubits: int) -> float:
 
     Example:
         >>> round(depolarizing_weight(NoiseModel(depolarizing_1q=0.3), 1), 12)
-        0.4...
+        0.4
     """
     return noise.depolarizing(num_qubits) * 4**num_qubits / (4**num_qubits - 1)
 
