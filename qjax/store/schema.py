@@ -144,6 +144,28 @@ _RECORD = (
 ) WITHOUT ROWID""",
 )
 
+# Trained models. `id` is the hash of `description` and `payload`, so a model that comes from another store is
+# the same model; its run may therefore be one that this store does not hold. Every move of an alias is a row,
+# and the last one counts.
+_MODELS = (
+    """CREATE TABLE models (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  run TEXT NOT NULL,
+  saved_at TEXT NOT NULL,
+  description TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+    """CREATE TABLE aliases (
+  number INTEGER PRIMARY KEY,
+  alias TEXT NOT NULL,
+  model TEXT NOT NULL REFERENCES models (id),
+  promoted_at TEXT NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+)
+
 # What a run asked of a paid service: written before it is asked.
 _JOURNAL = (
     """CREATE TABLE journal (
@@ -162,7 +184,7 @@ _JOURNAL = (
 )
 
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL, _MODELS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
@@ -212,14 +234,14 @@ def expected_tables() -> frozenset[tuple[str, str, str | None]]:
         >>> len(expected_tables()) >= 5
         True
     """
-    return _built(MIGRATIONS)
+    return _tables_after(MIGRATIONS)
 
 
 @cache
-def _built(migrations: tuple[tuple[str, ...], ...]) -> frozenset[tuple[str, str, str | None]]:
+def _tables_after(migrations: tuple[tuple[str, ...], ...]) -> frozenset[tuple[str, str, str | None]]:
     connection = sqlite3.connect(":memory:")
     try:
-        for statement in (statement for statements in migrations for statement in statements):
+        for statement in (each for statements in migrations for each in statements):
             connection.execute(statement)
         return frozenset(tables(connection))
     finally:
