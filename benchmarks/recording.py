@@ -55,10 +55,13 @@ def recording(method: str, epochs: int, arguments: argparse.Namespace) -> dict[s
     with tempfile.TemporaryDirectory(dir=arguments.directory) as folder, RunStore.open(folder) as store:
         for kept in (None, store):
             timed(config, prepared, kept)
-        without, recorded = [], []
+        without, recorded, whole_runs = [], [], []
         for number in range(arguments.pairs):
             for kept in ((None, store), (store, None))[number % 2]:
-                (without if kept is None else recorded).append(timed(config, prepared, kept))
+                seconds, whole = timed(config, prepared, kept)
+                (without if kept is None else recorded).append(seconds)
+                if kept is None:
+                    whole_runs.append(whole)
         beginning = float(np.median([begun(prepared, store) for _ in range(arguments.pairs)]))
     differences = np.array(recorded) - np.array(without) + beginning
     low, high = bootstrapped_median(differences)
@@ -70,14 +73,17 @@ def recording(method: str, epochs: int, arguments: argparse.Namespace) -> dict[s
         "microseconds_per_sample": 1e6 * float(np.median(differences)) / samples,
         "microseconds_per_sample_95_low": 1e6 * low / samples,
         "microseconds_per_sample_95_high": 1e6 * high / samples,
+        "seconds_of_a_whole_run": float(np.median(whole_runs)),
+        "percent_of_a_whole_run": 100 * float(np.median(differences) / np.median(whole_runs)),
     }
 
 
-def timed(config: TrainingConfig, prepared: Prepared, store: RunStore | None) -> float:
-    """Seconds from the first step to the result."""
+def timed(config: TrainingConfig, prepared: Prepared, store: RunStore | None) -> tuple[float, float]:
+    """Seconds from the first step to the result, and from the call, with compilation."""
     begin = time.perf_counter()
     result: Result = train(config, store=store, prepared=prepared)
-    return time.perf_counter() - begin - result.seconds_to_first_step
+    whole = time.perf_counter() - begin
+    return whole - result.seconds_to_first_step, whole
 
 
 def begun(prepared: Prepared, store: RunStore) -> float:

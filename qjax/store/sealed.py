@@ -76,10 +76,12 @@ def read_rows(
 
 def _seal(table: str, row: Iterable[Any]) -> int:
     values = [*row]
-    blobs = [value for value in values if isinstance(value, bytes)]
+    if bytes not in map(type, values):
+        return zlib.crc32(repr((table, *values)).encode(errors="surrogatepass"))
     # Bytes as they are: their repr would take four times as long as writing them.
     texts = [len(value) if isinstance(value, bytes) else value for value in values]
     seal = zlib.crc32(repr((table, *texts)).encode(errors="surrogatepass"))
-    for blob in blobs:
-        seal = zlib.crc32(blob, seal)
+    for value in values:
+        if isinstance(value, bytes):
+            seal = zlib.crc32(value, seal)
     return seal
