@@ -80,7 +80,9 @@ def show_plan(
     if json_output:
         print(json.dumps(_report(prepared, rows, evaluation, price, reason)))
     else:
-        _print(Console(), prepared, rows, evaluation, price, reason)
+        # A number that is cut short is worse than a line that is too long.
+        console = Console(width=max(Console().width, 100))
+        _print(console, prepared, rows, evaluation, price, reason)
 
 
 @dataclass

@@ -74,6 +74,7 @@ def plausible(name: str) -> st.SearchStrategy[Any]:
         "debiasing": [None, True, False],
         "noise": [None, "ideal", "aria-1", "forte-1"],
         "pipeline_depth": [0, 1, 100],
+        "record_states": ["never"],
     }
     match defaults()[name]:
         case _ if name in names:
