@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as urllib3_errors
@@ -194,7 +195,7 @@ class Client:
         except requests.RequestException as error:
             raise self._explained(error) from None
         try:
-            value = response.json()
+            value = orjson.loads(response.content)
         except ValueError:
             value = None
         return Answer(response.status_code, value, response.headers.get("Retry-After"))
