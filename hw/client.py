@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -235,4 +234,4 @@ def _was_not_sent(error: requests.RequestException) -> bool:
 
 
 def _user_agent() -> str:
-    return f"qjax ({metadata.version('cirq-ionq')}; python/{platform.python_version()})"
+    return f"qjax (python/{platform.python_version()})"

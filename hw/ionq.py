@@ -23,6 +23,7 @@ from hw.payload import DEFAULT_SHOTS, Settings, content, make_work
 from hw.planning import Plan, Price, count_gates, read_price
 from hw.policy import Policy
 from hw.results import Distribution, as_counted
+from hw.service import Service
 from hw.submission import ensure
 from hw.targets import SIMULATOR
 from qjax.circuit import Circuit
@@ -277,6 +278,21 @@ class IonQ:
             else:
                 rows = [[as_counted(one, n) for one in row] for row, n in zip(rows, shots, strict=True)]
         return to_estimate(handle.grid, Measured(rows, shots, len(found.distributions), found.jobs))
+
+    def service(self, num_qubits: int) -> Service:
+        """The service, checked: it can be reached, takes the key, and has the target for so many qubits.
+
+        Args:
+            num_qubits: qubits of the circuits to come.
+
+        Returns:
+            The service's requests.
+
+        Raises:
+            ArgumentError: if the circuits are too large for the target.
+            ServiceError: if it does not, or cannot be reached.
+        """
+        return self._connection.ready(num_qubits)
 
     def check(self, num_qubits: int) -> None:
         """Asks whether the service can be reached, takes the key, and has the target for so many qubits.
