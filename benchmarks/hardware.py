@@ -171,7 +171,7 @@ def _loss(config: TrainingConfig, steps: _Steps) -> float:
     outputs = objective.executor.expectations(
         objective.circuit, params.circuit[None], prepared.features[:count], objective.observables
     ).mean[0]
-    weights = np.ones(count, prepared.model.dtype)
+    weights = jax.numpy.ones(count, prepared.model.dtype)
     return float(objective.loss(params.head, outputs, jax.numpy.asarray(prepared.targets[:count]), weights))
 
 

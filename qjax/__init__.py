@@ -24,7 +24,7 @@ __all__ = [
     "gradients",
 ]
 
-_ON_DEMAND = ("data", "store", "train")
+_ON_DEMAND = ("data", "models", "store", "train")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, field
 
 import jax
@@ -172,3 +174,55 @@ def test_groups_refuse_a_number_of_shots_for_each_set():
     for batching, size in ((False, None), (True, 2)):
         with pytest.raises(ArgumentError, match=r"^Argument `executor` must .+, but .+\. .+\.$"):
             Dispatch(Simulator(shots=(1, 2)), batching, size)
+
+
+@dataclass
+class Away:
+    """An executor outside of JAX that keeps how many circuits a call has, and how many calls there are."""
+
+    simulator: Simulator
+    sizes: list[int] = field(default_factory=list)
+    now: int = 0
+    most: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    exact: bool = False
+    traceable: bool = False
+
+    def expectations(self, circuit, params, features, observables, *, key=None, mask=None, covariance=False):
+        np.array(params)  # a tracer cannot become one
+        with self.lock:
+            self.sizes.append(int(np.sum(check_mask(mask, len(params), features.shape[-2]))))
+            self.now += 1
+            self.most = max(self.most, self.now)
+        time.sleep(0.02)
+        result = self.simulator.expectations(
+            circuit, params, features, observables, key=key, mask=mask, covariance=covariance
+        )
+        with self.lock:
+            self.now -= 1
+        return jax.tree.map(np.asarray, result)
+
+
+@pytest.mark.parametrize(
+    ("batching", "most", "sizes", "in_flight"),
+    [
+        (True, None, [7], 1),
+        (True, 8, [1, 2, 4], 1),  # four places a group, each of two bases; a group of padding is not sent
+        (False, None, [1] * 7, 1),
+        (False, 6, [1] * 7, 3),
+    ],
+)
+def test_outside_of_jax_groups_are_calls_and_single_circuits_go_in_parallel(batching, most, sizes, in_flight):
+    away = Away(Simulator(shots=64))
+
+    def answers(executor):
+        return executor.expectations(CIRCUIT, PARAMS, OWN_FEATURES, OBSERVABLES, key=KEY, mask=MASK)
+
+    result, expected = answers(Dispatch(away, batching, most)), answers(away.simulator)
+    assert sorted(away.sizes) == sizes
+    assert away.most == in_flight
+    real = np.asarray(MASK)
+    # A draw on the very edge between two states may fall to the other side.
+    assert np.mean(np.abs(result.mean - expected.mean)[real] > 1e-6) <= 0.05
+    assert int(result.circuits) == int(expected.circuits) == 14
+    assert int(result.jobs) == len(sizes)

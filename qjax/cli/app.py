@@ -14,8 +14,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-runs_app = typer.Typer(help="List, show and plot recorded runs.", no_args_is_help=True)
+runs_app = typer.Typer(
+    help="List, show, compare and plot recorded runs; write reports.", no_args_is_help=True
+)
 app.add_typer(runs_app, name="runs")
+models_app = typer.Typer(help="Trained models: list, name, save, export and load them.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
 sink_app = typer.Typer(help="Replicas of the runs elsewhere.", no_args_is_help=True)
 app.add_typer(sink_app, name="sink")
 ionq_app = typer.Typer(
@@ -26,6 +30,8 @@ app.add_typer(ionq_app, name="ionq")
 RunsDirectory = Annotated[Path, typer.Option("--runs-dir", help="Folder of the run store.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output and nothing else there.")]
 Run = Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')]
+Model = Annotated[str, typer.Argument(help='Alias or id of a model, its run, or "latest".')]
+Alias = Annotated[str | None, typer.Option("--name", metavar="ALIAS", help="Also give it this alias.")]
 SinkName = Annotated[str, typer.Option("--sink", metavar="SINK", help='"pinecone", or "pinecone:INDEX".')]
 Config = Annotated[Path | None, typer.Argument(help="Configuration, a TOML file.")]
 Preset = Annotated[
@@ -91,6 +97,18 @@ def train(
 
 
 @app.command()
+def bench(
+    suite: Annotated[Path, typer.Argument(help="Suite, a TOML file.")],
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Train and compare a suite: datasets x models x methods x seeds."""
+    from qjax.cli.bench import run_bench
+
+    run_bench(suite, json_output=json_output, runs_directory=runs_directory)
+
+
+@app.command()
 def sync(
     run: Annotated[
         str | None, typer.Argument(help='Id of a run, the beginning of one, or "latest"; all if left out.')
@@ -133,6 +151,130 @@ def show_status(json_output: Json = False, runs_directory: RunsDirectory = _RUNS
 
 
 @app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help='Alias, id, run or "latest", or an exported .json file.')],
+    data: Annotated[Path, typer.Argument(help="A CSV file with the columns the model was trained on.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The CSV file to write; standard output if left out."),
+    ] = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Predict labels and probabilities, or numbers, for the rows of a CSV file."""
+    from qjax.cli.models import predict_file
+
+    predict_file(runs_directory, model, data, output)
+
+
+@app.command()
+def replay(run: Run = "latest", json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
+    """Train a run again from its record; exit code 1 where a loss differs in a bit."""
+    from qjax.cli.replay import replay_run
+
+    replay_run(runs_directory, run, json_output)
+
+
+@app.command()
+def search(
+    query: Annotated[
+        str,
+        typer.Argument(
+            help="Id of a state (latest#state_t46_i3) or a sample (latest#sample_i3), or a .npy file."
+        ),
+    ],
+    run: Annotated[
+        list[str] | None, typer.Option("--run", metavar="RUN", help="Search this run; may be given again.")
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--all-runs", help="Search all runs.")] = False,
+    kind: Annotated[str | None, typer.Option(help="states or samples; by default what was given.")] = None,
+    by: Annotated[str | None, typer.Option(help="fidelity or cosine.")] = None,
+    count: Annotated[int, typer.Option("--count", "-k", help="How many to find.")] = 10,
+    label: Annotated[str | None, typer.Option(help="Only those of this class.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only those of this part: train or test.")] = None,
+    step: Annotated[int | None, typer.Option(help="Only states after so many steps.")] = None,
+    epoch: Annotated[int | None, typer.Option(help="Only states after so many epochs.")] = None,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Find the recorded states or samples nearest to a given one."""
+    from qjax.cli.search import search
+
+    search(
+        runs_directory,
+        query,
+        runs=run or [],
+        everywhere=everywhere,
+        kind=kind,
+        by=by,
+        count=count,
+        where={"label": label, "split": split, "step": step, "epoch": epoch},
+        json_output=json_output,
+    )
+
+
+@models_app.command("list")
+def list_models(json_output: Json = False, runs_directory: RunsDirectory = _RUNS) -> None:
+    """List all models, newest first."""
+    from qjax.cli.models import list_models
+
+    list_models(runs_directory, json_output)
+
+
+@models_app.command("show")
+def show_model(
+    model: Model = "latest", json_output: Json = False, runs_directory: RunsDirectory = _RUNS
+) -> None:
+    """Show a model: what it is, what it reached, where it came from."""
+    from qjax.cli.models import show_model
+
+    show_model(runs_directory, model, json_output)
+
+
+@models_app.command("save")
+def save_model(run: Run = "latest", name: Alias = None, runs_directory: RunsDirectory = _RUNS) -> None:
+    """Keep the model of a run as it stands; finished runs keep theirs by themselves."""
+    from qjax.cli.models import save_model
+
+    save_model(runs_directory, run, name)
+
+
+@models_app.command("promote")
+def promote_model(
+    model: Model,
+    alias: Annotated[str, typer.Argument(help="The name, such as staging or production.")],
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Let an alias point to a model from now on."""
+    from qjax.cli.models import promote_model
+
+    promote_model(runs_directory, model, alias)
+
+
+@models_app.command("export")
+def export_model(
+    model: Model,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")] = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Write a model to one file, without pickle."""
+    from qjax.cli.models import export_to_file
+
+    export_to_file(runs_directory, model, output)
+
+
+@models_app.command("load")
+def load_model(
+    path: Annotated[Path, typer.Argument(help="A file that `qjax models export` wrote.")],
+    name: Alias = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Take a model from a file into the run store."""
+    from qjax.cli.models import load_from_file
+
+    load_from_file(runs_directory, path, name)
+
+
+@app.command()
 def plan(
     config: Config = None,
     preset: Preset = None,
@@ -149,6 +291,21 @@ def plan(
         assignments=assignments or [],
         executor=executor,
         json_output=json_output,
+    )
+
+
+@app.command()
+def explain(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    json_output: Json = False,
+) -> None:
+    """Show what a step takes on this machine: passes, operations, memory, time; nothing is run."""
+    from qjax.cli.explain import show_explanation
+
+    show_explanation(
+        config=config, preset_name=preset, assignments=assignments or [], json_output=json_output
     )
 
 
@@ -186,6 +343,32 @@ def plot_run(
     from qjax.cli.runs import plot_run
 
     plot_run(runs_directory, run, output)
+
+
+@runs_app.command("diff")
+def diff_runs(
+    one: Annotated[str, typer.Argument(help='Id of a run, the beginning of one, or "latest".')],
+    other: Annotated[str, typer.Argument(help="The run to compare it with.")],
+    everything: Annotated[bool, typer.Option("--all", help="Show what they share as well.")] = False,
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Show two runs side by side, where they differ."""
+    from qjax.cli.diff import diff_runs
+
+    diff_runs(runs_directory, one, other, everything, json_output)
+
+
+@runs_app.command("report")
+def report_run(
+    run: Run = "latest",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The HTML file to write.")] = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Write a run as one HTML file that opens without a network."""
+    from qjax.cli.report import report_run
+
+    report_run(runs_directory, run, output)
 
 
 @ionq_app.command()

@@ -174,6 +174,8 @@ def connected(
             if resubmit:
                 bound = replace(bound, on_unknown="resubmit")
             stack.callback(bound.close)
+            # Its connections are opened here, before steps in several threads ask for them at once.
+            bound.check(prepared.config.num_qubits)
             return bound
 
         yield for_run

@@ -44,7 +44,8 @@ def sync_runs(
     Raises:
         SinkError: the service cannot be used as it is, or does not answer.
     """
-    sink, console, clock, report = open_sink(sink_name), Console(stderr=True), WallClock(), []
+    sink, console, report = open_sink(sink_name), Console(stderr=True), []
+    clock = _TellingClock(console)
     with RunStore.open(runs_directory, create=False) as store:
         if wanted is None:
             runs = [record.id for record in store.runs() if store.has_data(record.id)]
@@ -164,10 +165,30 @@ def replicated(
         return
     with ReplicaThread(runs_directory, sink.name, sink.service) as thread:
         yield thread.start
+    if thread.run_id is None:
+        return
     if thread.problem is not None:
         console.print(thread.problem, highlight=False)
-    if thread.waiting:
-        console.print(f"{thread.waiting:,} vectors are still to be sent; `qjax sync` sends them.")
+    with RunStore.open(runs_directory, create=False) as store:
+        if not store.has_data(thread.run_id):
+            return
+        waiting = Replicator(store, thread.run_id, sink.name, sink.service).waiting()
+    if waiting:
+        console.print(f"{waiting:,} vectors are still to be sent; `qjax sync` sends them.")
+
+
+class _TellingClock(WallClock):
+    """A clock that says so when it waits for the first time."""
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self._console: Console | None = console
+
+    def wait(self, seconds: float) -> None:
+        if self._console is not None:
+            self._console.print("The service does not answer; trying again.")
+            self._console = None
+        super().wait(seconds)
 
 
 def _make_sure(sink: Sink, width: int, console: Console) -> None:

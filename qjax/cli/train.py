@@ -149,8 +149,8 @@ def _print_header(console: Console, prepared: Prepared) -> None:
     if config.executor in SERVICES:
         when = {"epoch": "after each epoch", "end": "at the end only", "never": "never"}[config.evaluation]
         console.print(
-            f"[bold]{config.executor}[/]: {config.backend}, up to {config.pipeline_depth + 1} step(s) in flight; "
-            f"all samples are evaluated {when}"
+            f"[bold]{config.executor}[/]: {config.backend}, up to {config.pipeline_depth + 1} step(s) in "
+            f"flight; all samples are evaluated {when}"
         )
 
 

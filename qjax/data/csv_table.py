@@ -21,7 +21,7 @@ TARGET_NAMES = ("target", "label")
 
 @dataclass(frozen=True)
 class CsvTable:
-    r"""A rectangular table of text with distinct column names, and at least two columns and one row.
+    r"""A rectangular table of text with distinct column names, and at least one row.
 
     Args:
         path: where it was read, for messages.
@@ -113,11 +113,12 @@ class CsvTable:
         )
 
 
-def read_csv_table(path: Path) -> CsvTable:
+def read_csv_table(path: Path, *, min_columns: int = 2) -> CsvTable:
     """Read a comma-separated file with a header; blank lines are skipped.
 
     Args:
         path: the file, in UTF-8.
+        min_columns: fewest columns: two for features and a target, one for features alone.
 
     Returns:
         The table.
@@ -135,7 +136,7 @@ def read_csv_table(path: Path) -> CsvTable:
     if not records:
         raise DataError(f"{shown(path)} is empty. Give a header of column names, and a row for each sample.")
     (_, header), *rows = records
-    _check_header(path, header)
+    _check_header(path, header, min_columns)
     if not rows:
         raise DataError(f"{shown(path)} has a header, but no rows. Add one row for each sample.")
     for line, cells in rows:
@@ -168,7 +169,7 @@ def _read_records(path: Path) -> list[tuple[int, list[str]]]:
         raise DataError(f"{shown(path)} cannot be read: {reason}. Give a file that you may read.") from None
 
 
-def _check_header(path: Path, header: list[str]) -> None:
+def _check_header(path: Path, header: list[str], min_columns: int) -> None:
     for i, name in enumerate(header):
         if not name:
             raise DataError(
@@ -183,7 +184,7 @@ def _check_header(path: Path, header: list[str]) -> None:
             )
         if name in header[:i]:
             raise DataError(f"{shown(path)} has two columns named {shown(name)}. Rename or remove one.")
-    if len(header) < 2:
+    if len(header) < min_columns:
         raise DataError(
             f"{shown(path)} has one column only, {shown(header[0])}, which leaves no feature beside the "
             "target. Separate the columns with commas, and give at least two."

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qjax.sinks.errors import RefusedError, TransientError
-from qjax.sinks.requests import check_width, next_request
+from qjax.sinks.requests import next_request
 from qjax.sinks.service import MAX_REQUEST_RECORDS, VectorService
 from qjax.sinks.waiting import Clock, patiently
 from qjax.store import RunStore
@@ -96,19 +96,26 @@ class Replicator:
             return read_position(connection, self._store.path, self._sink, self._run, kind)
 
     def _send(self, kind: Kind, records: Sequence[Mapping[str, Any]]) -> list[Refusal]:
-        """Sends records; where they are refused, finds out which by halves."""
+        """Sends records; where they are refused, finds out which ones."""
         if not records:
             return []
         try:
             self._service.upsert(kind, records)
         except RefusedError as error:
             # Not the fault of single records, where the index was made anew with another dimension.
-            self._dimension = self._service.dimension()
-            check_width(len(records[0]["values"]), self._dimension)
-            if self._dimension != len(records[0]["values"]):
+            before, self._dimension = self._dimension, self._service.dimension()
+            if self._dimension != before:
                 raise TransientError("the index was made anew with another dimension") from None
-            if len(records) == 1:
-                return [Refusal(records[0]["id"], str(error))]
-            half = len(records) // 2
-            return self._send(kind, records[:half]) + self._send(kind, records[half:])
+            return self._send_halves(kind, records, str(error))
         return []
+
+    def _send_halves(self, kind: Kind, records: Sequence[Mapping[str, Any]], reason: str) -> list[Refusal]:
+        if len(records) == 1:
+            return [Refusal(records[0]["id"], reason)]
+        refusals, middle = [], len(records) // 2
+        for half in (records[:middle], records[middle:]):
+            try:
+                self._service.upsert(kind, half)
+            except RefusedError as error:
+                refusals += self._send_halves(kind, half, str(error))
+        return refusals

@@ -16,6 +16,7 @@ from qjax.store import RunStore
 
 _LOOK_SECONDS = 0.2
 CLOSE_SECONDS = 10.0
+_CLOSE_SECONDS_WITHOUT_ANSWER = 2.0
 
 
 class ReplicaThread:
@@ -28,24 +29,24 @@ class ReplicaThread:
         directory: folder of the store.
         sink: name of the sink.
         service: the service.
-        close_seconds: how long `close` waits for what is still to be sent.
+        close_seconds: how long `close` waits for what is still to be sent; None for `CLOSE_SECONDS`.
     """
 
     def __init__(
-        self, directory: Path, sink: str, service: VectorService, close_seconds: float = CLOSE_SECONDS
+        self, directory: Path, sink: str, service: VectorService, close_seconds: float | None = None
     ):
         self._directory = directory
         self._sink = sink
         self._service = service
-        self._close_seconds = close_seconds
+        self._close_seconds = CLOSE_SECONDS if close_seconds is None else close_seconds
         self._clock = WallClock()
         self._closing = threading.Event()
         self._abandoned = False
         self._thread: threading.Thread | None = None
         self.problem: str | None = None
         """Why sending stopped or does not get on, in a sentence; None while all is well."""
-        self.waiting = 0
-        """How many vectors were still to be sent when the thread looked last."""
+        self.run_id: str | None = None
+        """The run that is sent, once there is one."""
 
     def start(self, run_id: str) -> None:
         """Starts to send a run.
@@ -53,6 +54,7 @@ class ReplicaThread:
         Args:
             run_id: full run id.
         """
+        self.run_id = run_id
         self._thread = threading.Thread(target=self._run, args=(run_id,), name="qjax-replica", daemon=True)
         self._thread.start()
 
@@ -61,7 +63,10 @@ class ReplicaThread:
         if self._thread is None:
             return
         self._closing.set()
-        self._thread.join(self._close_seconds)
+        seconds = self._close_seconds
+        if self.problem is not None:
+            seconds = min(seconds, _CLOSE_SECONDS_WITHOUT_ANSWER)
+        self._thread.join(seconds)
         self._abandoned = True
         self._clock.wake()
 
@@ -79,11 +84,7 @@ class ReplicaThread:
     def _run(self, run_id: str) -> None:
         try:
             with RunStore.open(self._directory, create=False) as store:
-                replicator = Replicator(store, run_id, self._sink, self._service)
-                try:
-                    self._send(replicator)
-                finally:
-                    self.waiting = replicator.waiting()
+                self._send(Replicator(store, run_id, self._sink, self._service))
         except QjaxError as error:
             self.problem = str(error)
 
@@ -96,10 +97,9 @@ class ReplicaThread:
                 sent = replicator.send_next()
             except TransientError as error:
                 self.problem = f"The service does not answer ({error})."
-                self.waiting = replicator.waiting()
                 self._clock.wait(backoff.after_failure(error.retry_after))
                 continue
-            self.problem, self.waiting = None, replicator.waiting()
+            self.problem = None
             backoff.after_success()
             if not sent:
                 if closing:

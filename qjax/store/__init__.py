@@ -10,6 +10,7 @@ from __future__ import annotations
 from qjax.store.batches import Batches
 from qjax.store.environment import describe_environment
 from qjax.store.journal import JournalEntry, RunJournal
+from qjax.store.models import ModelRecord, Promotion
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, RunStatus, Split, StepMetrics
 from qjax.store.rundata import RunData
 from qjax.store.serialization import from_bytes, to_bytes
@@ -23,6 +24,8 @@ __all__ = [
     "EncodedStates",
     "Evaluation",
     "JournalEntry",
+    "ModelRecord",
+    "Promotion",
     "RunData",
     "RunJournal",
     "RunRecord",

@@ -69,7 +69,8 @@ _VERSION_1 = (
 
 # What a run was trained on and what it used when. `datasets` holds arrays by their content hash, so equal
 # data is kept once; `payload` is what `qjax.store.to_bytes` writes. `record_counts` counts the rows of a run,
-# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with.
+# so that a missing one is noticed; `checkpoint` is the step of the checkpoint that a row came with. The
+# amplitudes lie apart from the rows that say what there is, as these are read often and those are long.
 # `replicas` says how far the record of a run has been sent to a sink: the record is the outbox, and a
 # position in it is all that sending needs to remember.
 _RECORD = (
@@ -114,8 +115,14 @@ _RECORD = (
   part INTEGER NOT NULL,
   checkpoint INTEGER NOT NULL,
   num_samples INTEGER NOT NULL,
-  payload BLOB NOT NULL,
   seal INTEGER NOT NULL,
+  PRIMARY KEY (run, step, part)
+) WITHOUT ROWID""",
+    """CREATE TABLE state_values (
+  run TEXT NOT NULL REFERENCES runs (id),
+  step INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  payload BLOB NOT NULL,
   PRIMARY KEY (run, step, part)
 )""",
     """CREATE TABLE replicas (
@@ -137,6 +144,28 @@ _RECORD = (
 ) WITHOUT ROWID""",
 )
 
+# Trained models. `id` is the hash of `description` and `payload`, so a model that comes from another store is
+# the same model; its run may therefore be one that this store does not hold. Every move of an alias is a row,
+# and the last one counts.
+_MODELS = (
+    """CREATE TABLE models (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  run TEXT NOT NULL,
+  saved_at TEXT NOT NULL,
+  description TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+    """CREATE TABLE aliases (
+  number INTEGER PRIMARY KEY,
+  alias TEXT NOT NULL,
+  model TEXT NOT NULL REFERENCES models (id),
+  promoted_at TEXT NOT NULL,
+  seal INTEGER NOT NULL
+)""",
+)
+
 # What a run asked of a paid service: written before it is asked.
 _JOURNAL = (
     """CREATE TABLE journal (
@@ -155,7 +184,7 @@ _JOURNAL = (
 )
 
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL, _MODELS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 
@@ -195,7 +224,6 @@ def tables(connection: sqlite3.Connection) -> set[tuple[str, str, str | None]]:
     return set(connection.execute("SELECT type, name, sql FROM sqlite_schema"))
 
 
-@cache
 def expected_tables() -> frozenset[tuple[str, str, str | None]]:
     """Builds the current schema in memory and lists it like `tables`.
 
@@ -206,9 +234,15 @@ def expected_tables() -> frozenset[tuple[str, str, str | None]]:
         >>> len(expected_tables()) >= 5
         True
     """
+    return _tables_after(MIGRATIONS)
+
+
+@cache
+def _tables_after(migrations: tuple[tuple[str, ...], ...]) -> frozenset[tuple[str, str, str | None]]:
     connection = sqlite3.connect(":memory:")
     try:
-        migrate(connection, 0)
+        for statement in (each for statements in migrations for each in statements):
+            connection.execute(statement)
         return frozenset(tables(connection))
     finally:
         connection.close()

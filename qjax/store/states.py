@@ -1,4 +1,4 @@
-"""Quantum states and parameter snapshots of a run: the tables `states` and `snapshots`."""
+"""Quantum states and parameter snapshots: the tables `states`, `state_values` and `snapshots`."""
 
 from __future__ import annotations
 
@@ -75,8 +75,16 @@ def write_states(
         per_part = max(1, PART_BYTES // max(1, each.values[:1].nbytes))
         for first in range(0, len(each.values), per_part):
             stop = min(first + per_part, len(each.values))
-            payload = to_bytes([each.samples[first:stop].astype(np.int32), each.values[first:stop]])
-            write_rows(connection, "states", [(run_id, each.step, part, checkpoint, stop - first, payload)])
+            write_rows(connection, "states", [(run_id, each.step, part, checkpoint, stop - first)])
+            payload = to_bytes(
+                [
+                    _key(run_id, each.step, part),
+                    each.samples[first:stop].astype(np.int32),
+                    each.values[first:stop],
+                ]
+            )
+            values = (run_id, each.step, part, payload)
+            connection.execute("INSERT INTO state_values VALUES (?, ?, ?, ?)", values)
             part, gained = part + 1, gained + 1
     return gained
 
@@ -100,12 +108,12 @@ def read_states(
     """
     found = []
     for step, part in keys:
-        rest = "WHERE run = ? AND step = ? AND part = ?"
-        rows = read_rows(connection, path, "states", rest, run_id, step, part)
-        arrays = _arrays(path, rows[0][5]) if len(rows) == 1 else []
-        if len(arrays) != 2 or rows[0][:3] != (run_id, step, part):
+        sql = "SELECT payload FROM state_values WHERE run = ? AND step = ? AND part = ?"
+        row = connection.execute(sql, (run_id, step, part)).fetchone()
+        arrays = _arrays(path, row[0]) if row else []
+        if len(arrays) != 3 or not np.array_equal(arrays[0], _key(run_id, step, part)):
             raise damaged(path, f"states of run {run_id} are missing")
-        found.append(EncodedStates(step, arrays[0], arrays[1]))
+        found.append(EncodedStates(step, arrays[1], arrays[2]))
     return found
 
 
@@ -123,11 +131,10 @@ def state_rows(connection: sqlite3.Connection, path: Path, run_id: str) -> list[
     Raises:
         StoreError: a row is missing.
     """
-    sql = "SELECT step, part, num_samples FROM states WHERE run = ? ORDER BY step, part"
-    rows = connection.execute(sql, (run_id,)).fetchall()
-    if len(rows) != read_counts(connection, path, run_id)[1]:
+    rows = read_rows(connection, path, "states", "WHERE run = ? ORDER BY step, part", run_id)
+    if len({row[:3] for row in rows if row[0] == run_id}) != read_counts(connection, path, run_id)[1]:
         raise damaged(path, f"states of run {run_id} are missing")
-    return rows
+    return [(step, part, num_samples) for _, step, part, _, num_samples in rows]
 
 
 def write_snapshots(
@@ -211,12 +218,22 @@ def remove_states_after(connection: sqlite3.Connection, path: Path, run_id: str,
         run_id: full run id.
         step: step of the checkpoint.
     """
+    connection.execute(
+        "DELETE FROM state_values WHERE run = ?1 AND (step, part) IN "
+        "(SELECT step, part FROM states WHERE run = ?1 AND checkpoint > ?2)",
+        (run_id, step),
+    )
     sql = "DELETE FROM {} WHERE run = ? AND checkpoint > ?"
     snapshots, states = (
         connection.execute(sql.format(table), (run_id, step)).rowcount for table in ("snapshots", "states")
     )
     if snapshots or states:
         add_counts(connection, path, run_id, -snapshots, -states)
+
+
+def _key(run_id: str, step: int, part: int) -> np.ndarray:
+    """What a payload begins with, so that it is noticed in the place of another."""
+    return np.frombuffer(f"{run_id} {step} {part}".encode(), np.uint8)
 
 
 def _arrays(path: Path, payload: object) -> list[np.ndarray]:

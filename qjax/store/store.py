@@ -14,6 +14,7 @@ from qjax.store import history
 from qjax.store.batches import remove_batches_after
 from qjax.store.database import FILE_NAME, check_sound, connect, transaction
 from qjax.store.explanations import damaged
+from qjax.store.models import ModelRecord, write_model
 from qjax.store.process import Writer
 from qjax.store.progress import Progress, as_json, as_record, choose_run, free_id, read_progress, read_runs
 from qjax.store.reader import RecordReader
@@ -215,7 +216,11 @@ class RunStore(RecordReader):
         return checkpoint
 
     def finish_run(
-        self, run_id: str, status: Literal["finished", "failed", "interrupted"], summary: Mapping[str, Any]
+        self,
+        run_id: str,
+        status: Literal["finished", "failed", "interrupted"],
+        summary: Mapping[str, Any],
+        model: ModelRecord | None = None,
     ) -> None:
         """Ends a run that this process writes.
 
@@ -223,6 +228,7 @@ class RunStore(RecordReader):
             run_id: full run id.
             status: how it ended.
             summary: JSON data, such as the last losses.
+            model: the trained model, to be kept in the same transaction.
 
         Raises:
             ArgumentError: the status is none of the three, or the summary has no JSON form.
@@ -241,6 +247,8 @@ class RunStore(RecordReader):
             ended_at = datetime.now(UTC).isoformat()
             after = progress._replace(status=status, ended_at=ended_at, summary=text)
             write_rows(connection, "progress", [after], replace=True)
+            if model is not None:
+                write_model(connection, model)
 
     def latest_checkpoint(self, run_id: str) -> Checkpoint | None:
         """Reads the newest checkpoint that is not damaged.

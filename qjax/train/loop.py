@@ -56,6 +56,7 @@ def run_loop(
     evaluate: Evaluate,
     evaluate_every: int | None,
     timeout: float,
+    stop_step: int | None = None,
 ) -> LoopTimes:
     """Trains from a state to the end of a loader's steps.
 
@@ -70,6 +71,7 @@ def run_loop(
         evaluate: evaluates a state.
         evaluate_every: steps between evaluations, which end a chunk; None for no evaluation.
         timeout: seconds that a step may take.
+        stop_step: the step before which to stop; None for the end of the loader's steps.
 
     Returns:
         Where the time went; what came of it, the observers saw.
@@ -79,7 +81,8 @@ def run_loop(
         StepTimeoutError: if a step took longer than `timeout`.
     """
     position = int(state.step)
-    if position >= loader.num_steps:
+    end = loader.num_steps if stop_step is None else min(stop_step, loader.num_steps)
+    if position >= end:
         return LoopTimes(0.0, 0.0)
     capacity = _capacity(loader, evaluate_every)
     started = time.perf_counter()
@@ -87,13 +90,13 @@ def run_loop(
     scan = jax.jit(scan_steps(step)).lower(state, batches, np.int32(1)).compile()
     compiled = time.perf_counter()
     count, pace = 1, 0.0
-    while position < loader.num_steps:
-        left = loader.num_steps - position
+    while position < end:
+        left = end - position
         if evaluate_every is not None:
             left = min(left, evaluate_every - position % evaluate_every)
         count = min(count, left, capacity)
         following = position + count
-        if following < loader.num_steps:
+        if following < end:
             loader.prefetch(following, capacity)
         begin = time.perf_counter()
         state, infos = jax.block_until_ready(scan(state, batches, np.int32(count)))
@@ -108,7 +111,7 @@ def run_loop(
         chunk = Chunk(position, loader.steps_per_epoch, infos, seconds, state, evaluations)
         for observer in observers:
             observer.on_chunk(chunk)
-        if seconds > timeout * count and following < loader.num_steps:
+        if seconds > timeout * count and following < end:
             raise StepTimeoutError(
                 f"Step {position} took {seconds / count:.3g} s, and `batch_submission_timeout` is "
                 f"{timeout:g} s, so the run stopped after its checkpoint. Raise the timeout and resume it."
@@ -117,7 +120,7 @@ def run_loop(
         pace = max(seconds / count, 1e-6)
         # Grow by doubling: the first chunks also warm caches, and their pace misleads.
         count = max(1, min(2 * count, int(CHUNK_SECONDS / pace)))
-        if position < loader.num_steps:
+        if position < end:
             batches = _batches(loader, position, capacity)
     return LoopTimes(compiled - started, time.perf_counter() - compiled)
 

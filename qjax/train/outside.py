@@ -74,8 +74,8 @@ def make_outside_step(
 
     def shape(request: Request) -> Any:
         sizes = request.params.shape[0], request.features.shape[-2], len(objective.observables)
-        means = jax.ShapeDtypeStruct(sizes, request.params.dtype)
-        number = jax.ShapeDtypeStruct((), jnp.int32)
+        means: Any = jax.ShapeDtypeStruct(sizes, request.params.dtype)
+        number: Any = jax.ShapeDtypeStruct((), jnp.int32)
         return Estimate(means, means, number, number)
 
     @jax.jit

@@ -28,6 +28,7 @@ def run_outside_loop(
     evaluate: Evaluate,
     evaluate_every: int | None,
     timeout: float,
+    stop_step: int | None = None,
 ) -> LoopTimes:
     """Trains from a state to the end of a loader's steps, as `run_loop` does.
 
@@ -38,10 +39,11 @@ def run_outside_loop(
         step: the training step.
         state: where to start; its `step` says at which batch.
         loader: the batches.
-        observers: called after every chunk: steps of half a second, or one longer step.
+        observers: called after every chunk: steps of a quarter of a second, or one longer step.
         evaluate: evaluates a state.
         evaluate_every: steps between evaluations, which end a chunk; None for no evaluation.
         timeout: seconds to wait for a step's results.
+        stop_step: the step before which to stop; None for the end of the loader's steps.
 
     Returns:
         Where the time went: until the first circuits were sent, and from then on.
@@ -50,7 +52,8 @@ def run_outside_loop(
         DivergedError: if the loss is no longer finite.
         StepTimeoutError: if a step's results did not come in time.
     """
-    position, num_steps = int(state.step), loader.num_steps
+    position = int(state.step)
+    num_steps = loader.num_steps if stop_step is None else min(stop_step, loader.num_steps)
     if position >= num_steps:
         return LoopTimes(0.0, 0.0)
     started = time.perf_counter()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from qjax.errors import StoreError
+from qjax.gradients import Params
 from qjax.train.observers import Chunk, SplitEvaluation
 
 
@@ -51,6 +52,7 @@ class Tally:
         jobs: submissions for gradients so far.
         last_loss: loss of the last step so far.
         evaluations: the last evaluations so far, by split.
+        params: the parameters so far; None before the first step.
     """
 
     run: str = ""
@@ -59,12 +61,14 @@ class Tally:
     jobs: int = 0
     last_loss: float = float("nan")
     evaluations: dict[str, SplitEvaluation] = field(default_factory=dict)
+    params: Params | None = None
 
     def on_chunk(self, chunk: Chunk) -> None:
         """Adds a chunk."""
         self.gradient_circuits += int(chunk.infos.circuits.sum())
         self.jobs += int(chunk.infos.jobs.sum())
         self.last_loss = float(chunk.infos.loss[-1])
+        self.params = chunk.state.params
         self.evaluations.update({evaluation.split: evaluation for evaluation in chunk.evaluations})
         self.evaluation_circuits += sum(evaluation.circuits for evaluation in chunk.evaluations)
 

@@ -12,6 +12,7 @@ import jax
 from qjax.errors import ArgumentError, StoppedError, StoreError
 from qjax.executor import Executor
 from qjax.store import RunRecord, RunStore, describe_environment
+from qjax.train.artifact import describe_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
@@ -84,7 +85,7 @@ def train(
             config.to_mapping(),
             prepared.model.circuit.to_json(),
             prepared.model.circuit.content_hash,
-            {**describe_environment(), "backend": jax.default_backend(), "dataset": _describe_data(prepared)},
+            _describe_run(prepared),
             name,
             run_data(prepared),
         )
@@ -106,7 +107,9 @@ def train(
     except BaseException as error:
         store.finish_run(run, "failed", {"error": str(error)})
         raise
-    store.finish_run(run, "finished", summary(result, prepared.model.task))
+    report = summary(result, prepared.model.task)
+    model = describe_model(prepared, tally.params or state.params, store.run(run), report)
+    store.finish_run(run, "finished", report, model)
     return result
 
 
@@ -134,8 +137,27 @@ def initial_state(prepared: Prepared) -> TrainState:
     return jax.jit(build)()
 
 
+def retrain(prepared: Prepared, observers: Sequence[Observer], stop_step: int) -> None:
+    """Trains from the beginning, recording nothing.
+
+    Args:
+        prepared: what the run was prepared to.
+        observers: called after every chunk.
+        stop_step: the step before which to stop.
+
+    Raises:
+        QjaxError: training diverges, or a step takes too long.
+    """
+    _run(prepared, initial_state(prepared), Tally(), observers, time.perf_counter(), stop_step)
+
+
 def _run(
-    prepared: Prepared, state: TrainState, tally: Tally, observers: Sequence[Observer], begun: float
+    prepared: Prepared,
+    state: TrainState,
+    tally: Tally,
+    observers: Sequence[Observer],
+    begun: float,
+    stop_step: int | None = None,
 ) -> Result:
     config, model = prepared.config, prepared.model
     with prepared.loader() as loader:
@@ -157,6 +179,7 @@ def _run(
             "evaluate": evaluate,
             "evaluate_every": every,
             "timeout": config.batch_submission_timeout,
+            "stop_step": stop_step,
         }
         if executor.traceable:
             times = run_loop(make_step(*parts), *arguments, **options)
@@ -178,6 +201,7 @@ class _LoopOptions(TypedDict):
     evaluate: Evaluate
     evaluate_every: int | None
     timeout: float
+    stop_step: int | None
 
 
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
@@ -185,13 +209,14 @@ def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
     return ()
 
 
-def _describe_data(prepared: Prepared) -> dict[str, Any]:
-    return {
+def _describe_run(prepared: Prepared) -> dict[str, Any]:
+    data = {
         "name": prepared.dataset.name,
         "content_hash": prepared.dataset.content_hash,
         "train_samples": prepared.num_train,
         "test_samples": prepared.test_set.num_samples,
     }
+    return {**describe_environment(), "backend": jax.default_backend(), "dataset": data}
 
 
 def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState, tally: Tally) -> TrainState:

@@ -12,6 +12,7 @@ import pytest
 
 from qjax.cli import main
 
+from ..pinecone_server import pinecone  # noqa: F401  (a fixture)
 from .commands import Outcome
 
 _CHANGED = (

@@ -57,6 +57,15 @@ def test_one_word_takes_a_configuration_from_the_simulator_to_the_server(qjax: C
     assert charges.twice == charges.undone == 0
 
 
+@pytest.mark.long
+def test_one_word_takes_it_to_cirq_as_well(qjax: Command) -> None:
+    words = settings(**SUBSAMPLED, epochs=1)
+    for name in ("simulator", "cirq"):
+        qjax("train", *words, "--executor", name, "--runs-dir", name, "--json").json  # noqa: B018
+    np.testing.assert_allclose(losses("cirq"), losses("simulator"), atol=1e-5)
+    assert not database("cirq").exists()
+
+
 def test_a_batch_of_parameter_shift_is_one_job_of_970_circuits(qjax: Command) -> None:
     words = ["--preset", "baseline", "--executor", "ionq-local"]
     one_step = ["--set", "num_samples=13", "--set", "epochs=1", "--set", "evaluate=never", "--json"]
@@ -66,7 +75,7 @@ def test_a_batch_of_parameter_shift_is_one_job_of_970_circuits(qjax: Command) ->
     assert (charges.jobs, charges.circuits.total(), charges.twice) == (1, 970, 0)
 
 
-def test_the_plan_is_what_the_run_comes_to_and_sends_nothing(qjax: Command) -> None:
+def test_the_plan_of_the_old_training_is_fifty_jobs_by_any_method_and_sends_nothing(qjax: Command) -> None:
     shown = qjax("plan", "--preset", "baseline", "--executor", "ionq-local", "--json").json
     assert shown["steps"] == 50
     by_method = {name: (row["circuits"], row["jobs"]) for name, row in shown["gradients"].items()}
@@ -77,26 +86,33 @@ def test_the_plan_is_what_the_run_comes_to_and_sends_nothing(qjax: Command) -> N
         "spsa": (1000, 1000),
         "parameter_shift": (48_500, 50),
     }
+    assert shown["evaluation"]["circuits"] == 125
     assert not Path("runs").exists()
-    run = settings(**SMALL, executor="ionq-local", backend="simulator")
-    planned = qjax("plan", *run, "--json").json
-    result = qjax("train", *run, "--json").json
+
+
+def test_the_plan_says_what_it_knows_without_a_key(qjax: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IONQ_API_KEY", "CIRQ_IONQ_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    outcome = qjax("plan", *settings(**SMALL, executor="ionq", backend="qpu.forte-1"))
+    assert outcome.code == 0, outcome.errors
+    assert all(word in outcome.output for word in ("parameter_shift", "2q gates", "Nothing was sent"))
+    assert "IONQ_API_KEY" in outcome.output
+    assert "credit" not in outcome.output
+
+
+def test_a_plan_is_kept_and_a_budget_never_passed(qjax: Command) -> None:
+    words = settings(**SMALL, executor="ionq-local")
+    planned = qjax("plan", *words, "--json").json
+    expected = qjax("train", *words, "--runs-dir", "unbounded", "--json").json
     row, evaluation = planned["gradients"]["spsa_subsampled"], planned["evaluation"]
-    assert (row["circuits"], row["jobs"]) == (result["gradient_circuits"], result["jobs"])
-    assert evaluation["circuits"] == result["evaluation_circuits"]
+    assert (row["circuits"], row["jobs"]) == (expected["gradient_circuits"], expected["jobs"])
+    assert evaluation["circuits"] == expected["evaluation_circuits"]
     assert row["shots"] == 50 * row["circuits"]
-    charged = read_charges(database("runs"))
+    charged = read_charges(database("unbounded"))
     assert charged.circuits.total() == row["circuits"] + evaluation["circuits"]
     assert charged.cost == pytest.approx(row["cost"] + evaluation["cost"])
     assert planned["unit"] == "credit"
     assert "own" in planned["note"]
-    table = qjax("plan", *run).output
-    assert all(word in table for word in ("parameter_shift", "2q gates", "Nothing was sent"))
-
-
-def test_a_budget_is_never_passed_and_a_larger_one_goes_on(qjax: Command) -> None:
-    words = settings(**SMALL, executor="ionq-local")
-    expected = qjax("train", *words, "--runs-dir", "unbounded", "--json").json
     # Four circuits a step at 0.001 credits: nine steps and an evaluation of 28 come to 0.064.
     stopped = qjax("train", *words, "--budget", "0.02")
     assert stopped.code == 2

@@ -50,6 +50,8 @@ def numbers(folder: Path | str) -> dict[str, Any]:
             },
             "evaluations": store.evaluations(record.id),
             "checkpoint": checkpoint,
+            "indices": store.batches(record.id).indices.tolist(),
+            "snapshots": store.snapshots(record.id),
         }
 
 
@@ -96,6 +98,7 @@ def check_interrupted(steps_before: int) -> int:
     assert record.steps >= steps_before
     with RunStore.open("runs") as store:
         assert store.metrics(record.id).step.tolist() == list(range(record.steps))
+        assert len(store.batches(record.id).indices) == record.steps
         checkpoint = store.latest_checkpoint(record.id)
         assert (checkpoint.step if checkpoint else 0) == record.steps
         for evaluation in store.evaluations(record.id):
@@ -116,7 +119,7 @@ def stop_and_check(process: subprocess.Popen[str], how: signal.Signals) -> Outco
     ("method", "stops"),
     [
         ("shots", [signal.SIGINT, signal.SIGKILL]),
-        ("adjoint", [signal.SIGKILL]),
+        ("adjoint", [signal.SIGTERM]),
     ],
 )
 def test_a_stopped_process_is_gone_on_with(

@@ -54,7 +54,7 @@ def probability(one: np.ndarray, other: np.ndarray) -> float:
     return float(stats.chi2.sf(np.sum((one[0] - other[0]) ** 2 / spread), one.shape[1]))
 
 
-@pytest.mark.parametrize("noise", [None, "aria-2"])
+@pytest.mark.parametrize("noise", [None, pytest.param("aria-2", marks=pytest.mark.long)])
 def test_with_shots_the_means_agree_and_the_shots_differ(server: LocalServer, noise: str | None) -> None:
     there = IonQ(shots=SHOTS, noise_model=noise, remote_host=server.url, api_key=server.api_key)
     here = Simulator(shots=SHOTS, noise=noise)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import httpx
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hw.server import LatencyModel
+from hw.server import LatencyModel, simulate
 from hw.server.latency import Schedule
 from tests.hw.server import reader
-from tests.hw.server.client import single
+from tests.hw.server.client import finished, ran, single, submitted
 
 
 def circuit(number: int) -> list[dict]:
@@ -47,6 +48,39 @@ def test_a_hundred_clients_at_once_lose_nothing(server):
     listed = httpx.get(f"{server.url}/v0.4/jobs", params={"limit": 1000}, headers=headers).json()["jobs"]
     fingerprints = [json.dumps(job["metadata"]) for job in listed]
     assert len(fingerprints) == len(set(fingerprints)) == 100
+
+
+def test_requests_are_answered_while_jobs_are_simulated(server, client, monkeypatch):
+    running, released = threading.Event(), threading.Event()
+    answer = simulate.answer
+
+    def slow_answer(*arguments):
+        running.set()
+        released.wait(30)
+        return answer(*arguments)
+
+    monkeypatch.setattr(simulate, "answer", slow_answer)
+    ids = [submitted(client, single(circuit(number))) for number in range(5)]
+    try:
+        assert running.wait(30)
+        assert client.get("/whoami").status_code == 200
+        assert {client.get(f"/jobs/{job_id}").json()["status"] for job_id in ids} == {"started"}
+        assert client.get("/jobs", params={"limit": 5}).json()["jobs"][0]["id"] == ids[-1]
+    finally:
+        released.set()
+    assert {finished(client, job_id)["status"] for job_id in ids} == {"completed"}
+
+
+def test_a_simulation_that_breaks_fails_its_job_and_no_other(client, monkeypatch):
+    def broken(*_):
+        raise MemoryError("out of it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(simulate, "answer", broken)
+        job = ran(client, single(circuit(0)))
+    assert job["status"] == "failed"
+    assert job["failure"] == {"code": "SimulationError", "message": "MemoryError: out of it"}
+    assert ran(client, single(circuit(0)))["status"] == "completed"
 
 
 @given(

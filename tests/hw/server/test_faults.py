@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 
 import httpx
@@ -137,6 +138,9 @@ def test_what_happened_is_counted_and_written_down(server, client, control):
     assert 0 < rule["happened"] < 40
     control({"kind": "error_before", "probability": 0.5, "on": "get"}, seed=3)
     assert [client.get("/jobs/unknown").status_code for _ in range(40)] == statuses
+    with sqlite3.connect(server.config.database) as connection:
+        query = "SELECT count(*) FROM incidents WHERE fault = 'error_before' AND path = '/v0.4/jobs/unknown'"
+        assert connection.execute(query).fetchone() == (2 * statuses.count(503),)
 
 
 @pytest.mark.parametrize(

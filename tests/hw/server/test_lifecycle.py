@@ -57,6 +57,28 @@ def test_jobs_run_one_after_another_where_only_one_may_run(slow):
         assert later["predicted_wait_time_ms"] >= earlier["predicted_wait_time_ms"] + 150
 
 
+DOCUMENTED = {
+    "id", "status", "type", "backend", "dry_run", "submitter_id", "project_id", "parent_job_id", "session_id",
+    "metadata", "name", "submitted_at", "started_at", "completed_at", "predicted_wait_time_ms",
+    "predicted_execution_duration_ms", "execution_duration_ms", "failure", "output", "settings", "stats",
+    "results",
+}  # fmt: skip
+
+
+def test_jobs_carry_what_is_documented(client):
+    created = client.post(
+        "/jobs", json=several([BELL], settings={"error_mitigation": {"debiasing": True}})
+    ).json()
+    assert set(created) == {"id", "status", "session_id"}
+    job = finished(client, created["id"])
+    assert set(job) == DOCUMENTED | {"child_job_ids", "shots", "noise"}
+    assert job["settings"] == {"error_mitigation": {"debiasing": True}}
+    (child,) = client.get("/jobs", params={"parent_job_id": job["id"]}).json()["jobs"]
+    assert set(child) == DOCUMENTED | {"shots", "noise"}
+    assert child["parent_job_id"] == job["id"]
+    assert "noise" not in ran(client, single(BELL, backend="qpu.aria-1"))
+
+
 def test_a_canceled_job_has_no_results_and_costs_nothing(slow):
     job_id = submitted(slow, several([BELL, BELL]))
     children = slow.get(f"/jobs/{job_id}").json()["child_job_ids"]
@@ -68,7 +90,7 @@ def test_a_canceled_job_has_no_results_and_costs_nothing(slow):
     assert job["results"] is None
     assert {status(slow, child) for child in children} == {"canceled"}
     assert slow.get(f"/jobs/{job_id}/results/probabilities/aggregated").status_code == 404
-    assert "cost" not in slow.get(f"/jobs/{job_id}/cost").json()
+    assert slow.get(f"/jobs/{job_id}/cost").json()["cost"]["value"] == 0
 
 
 def test_many_jobs_are_canceled_and_deleted_at_once_or_not_at_all(slow):

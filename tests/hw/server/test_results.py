@@ -103,8 +103,8 @@ def test_a_machine_has_its_noise_on_native_gates_too(client):
     circuit = [
         {"gate": "gpi2", "target": 0, "phase": 0.1},
         {"gate": "ms", "targets": [0, 2], "phases": [0.1, 0.3], "angle": 0.2},
-        {"gate": "ms", "targets": [2, 1], "phases": [0.4, 0.2]},
         {"gate": "gpi", "target": 1, "phase": 0.7},
+        *({"gate": "ms", "targets": [2, 1], "phases": [0.4, 0.1 * k], "angle": 0.45} for k in range(5)),
     ]
     job = ran(client, single(circuit, "native", backend="qpu.aria-2", shots=200_000))
     counts = dense(client.get(f"/jobs/{job['id']}/results/histogram").json())

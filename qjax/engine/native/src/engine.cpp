@@ -97,6 +97,8 @@ class Grid {
   }
 
   const Schedule& schedule() const { return *schedule_; }
+  int per_block() const { return int(layout_.per_block); }
+  int threads() const { return helpers_ + 1; }
   int lane_bits() const { return layout_.lane_bits; }
   // The circuit of a lane; lanes beyond the last circuit repeat it.
   int64_t circuit(int64_t block, int lane) const {
@@ -259,6 +261,34 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed&
   if (feature_out) feature_sums.write(feature_out);
 }
 
+template <class T>
+Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backward, const Threads& threads) {
+  const Rowed params{nullptr, {sets, 1}};
+  const Grid<T> grid(plan, {sets, samples}, params, backward, false, threads);
+  const double amplitudes = std::ldexp(1.0, plan.num_qubits);
+  Description out;
+  Workspace<T> space;
+  // The way back does every pass on both states.
+  const double times = backward ? 3 : 1;
+  for (const Pass& pass : grid.schedule().passes) {
+    if (pass.kind == Pass::kMeasure) continue;
+    // A complex product has 6 operations; RY takes 3 on each of the parts; a general matrix on a lane takes 14.
+    double flops = pass.strings.empty() ? 0 : 6;
+    if (pass.kind == Pass::kBlock) flops += 6.0 * pass.chains.size() + 14.0 * pass.lane_chains.size();
+    if (pass.kind == Pass::kRotation) flops += 6;
+    if (pass.kind == Pass::kDense) flops += std::ldexp(8.0, int(pass.dense->qubits.size()));
+    out.passes += times;
+    out.flops += times * flops * amplitudes;
+    out.bytes += times * 2 * amplitudes * 2 * sizeof(T);
+  }
+  out.working_set = double(space.lay_out(plan, grid.schedule(), sets > 1, backward, nullptr));
+  out.per_vector = grid.per_block();
+  out.threads = grid.threads();
+  return out;
+}
+
+template Description describe<float>(const Plan&, int64_t, int64_t, bool, const Threads&);
+template Description describe<double>(const Plan&, int64_t, int64_t, bool, const Threads&);
 template void evaluate<float>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, float*,
                               const Threads&);
 template void evaluate<double>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, double*,

@@ -1,0 +1,57 @@
+"""A trained model as data: everything that its predictions need, and where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jax
+import numpy as np
+
+from qjax.gradients import Params
+from qjax.store import ModelRecord, RunRecord, to_bytes
+from qjax.train.prepare import Prepared
+
+FORMAT = 1
+"""Number of the form of a model's description; it grows when a reader has to know."""
+
+
+def describe_model(
+    prepared: Prepared, params: Params, run: RunRecord, results: Mapping[str, Any]
+) -> ModelRecord:
+    """Describes a model that a run has trained.
+
+    Args:
+        prepared: what the run was prepared to.
+        params: the parameters.
+        run: the run.
+        results: what the run came to; what depends on the clock is left out.
+
+    Returns:
+        The model: circuit, parameters, head, fitted preprocessing, names of features and classes, units of
+        the targets, results, version of the dataset, and the run with its configuration and environment.
+    """
+    dataset, model = prepared.dataset, prepared.model
+    targets = prepared.train_set.targets
+    units = {"mean": float(targets.mean()), "scale": float(targets.std() or 1.0)}
+    description = {
+        "format": FORMAT,
+        "name": run.name,
+        "run": run.id,
+        "circuit": model.circuit.to_json(),
+        "circuit_hash": model.circuit.content_hash,
+        "config": prepared.config.to_mapping(),
+        "preprocessing": json.loads(prepared.preprocessing.to_json()),
+        "features": dataset.feature_names,
+        "classes": dataset.class_names,
+        "units": units if model.task == "regression" else None,
+        "dataset": {"name": dataset.name, "version": dataset.content_hash},
+        "metrics": {
+            key: value for key, value in results.items() if key != "run" and not key.startswith("seconds")
+        },
+        "environment": dict(run.environment),
+    }
+    payload = to_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(params)])
+    return ModelRecord(description, payload, datetime.now(UTC))
