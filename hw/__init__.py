@@ -13,6 +13,7 @@ from hw.errors import (
 )
 from hw.ionq import Handle, IonQ
 from hw.journal import Journal, MemoryJournal
+from hw.sessions import session
 
 if TYPE_CHECKING:
     from hw.cirq_simulator import CirqSimulator
@@ -30,6 +31,7 @@ __all__ = [
     "ResultError",
     "ServiceError",
     "UnknownSubmissionError",
+    "session",
 ]
 
 

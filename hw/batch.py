@@ -13,7 +13,7 @@ from jax import Array
 from jax.core import Tracer
 from jax.typing import ArrayLike
 
-from hw.results import Distribution, moments, sample
+from hw.results import Distribution, moments, readout, sample
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
 from qjax.executor import Estimate, check_batch, check_mask, circuit_keys
@@ -161,10 +161,11 @@ def to_estimate(grid: Grid, measured: Measured) -> Estimate:
     mean = np.zeros((*grid.shape, num_observables))
     covariance = np.zeros((*grid.shape, num_observables, num_observables))
     constants = np.array([dict(each.terms).get((), 0.0) for each in grid.observables])
+    readouts = [readout(group, grid.observables, grid.circuit.num_qubits) for group in grid.groups]
     for row, (s, b) in enumerate(grid.rows):
         mean[s, b] = constants
-        for group, distribution in zip(grid.groups, measured.distributions[row], strict=True):
-            value, spread = moments(distribution, group, grid.observables, grid.circuit.num_qubits)
+        for by, distribution in zip(readouts, measured.distributions[row], strict=True):
+            value, spread = moments(distribution, by)
             mean[s, b] += value
             if measured.shots is not None:
                 # Of a single shot's spread nothing can be said.

@@ -54,6 +54,10 @@ def check_settings(settings: Mapping[str, Any]) -> None:
             raise ArgumentError(
                 name, "be a number of seconds, 0 or more", f"it is {value!r}", "Pass a number."
             )
+    poll = settings["poll_seconds"]
+    if poll is not None and (isinstance(poll, bool) or not isinstance(poll, int | float) or not poll > 0):
+        must = "be None or a positive number of seconds"
+        raise ArgumentError("poll_seconds", must, f"it is {poll!r}", "Leave it out.")
     attempts = settings["max_attempts"]
     if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
         raise ArgumentError("max_attempts", "be a positive integer", f"it is {attempts!r}", "Pass 3.")

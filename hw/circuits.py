@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -109,6 +109,7 @@ def plan_jobs(
     shots: tuple[int, ...] | None,
     *,
     merged: bool,
+    known: Collection[int] = (),
     limits: Limits = LIMITS,
 ) -> Iterator[Part]:
     """Parts circuits into jobs: one, unless the limits or different numbers of shots ask for more.
@@ -119,6 +120,7 @@ def plan_jobs(
         serving: which one serves what.
         shots: for each row, how often its circuits are measured; None for exact results.
         merged: whether a circuit may serve several rows; its answer is exact then, whatever the shots.
+        known: circuits whose results are known, and which are not run.
         limits: what a job may hold.
 
     Yields:
@@ -127,13 +129,14 @@ def plan_jobs(
     members: dict[int | None, list[int]] = {}
     if merged:
         common = set(shots or ())
-        members[common.pop() if len(common) == 1 else None] = list(range(len(circuits)))
+        members[common.pop() if len(common) == 1 else None] = [*range(len(circuits))]
     else:
         for row, number in zip(serving, shots or (), strict=True):
             members.setdefault(number, []).extend(row)
     # What a circuit's number of qubits takes in the metadata.
     digits = len(str(grid.circuit.num_qubits)) + 1
-    for number, positions in members.items():
+    for number, found in members.items():
+        positions = [position for position in found if position not in known]
         loads = [
             Load(each.gates_1q + each.gates_2q, len(each.text) + 1 + digits, digits)
             for each in (circuits[position] for position in positions)

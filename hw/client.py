@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import exceptions as urllib3_errors
@@ -194,7 +194,7 @@ class Client:
         except requests.RequestException as error:
             raise self._explained(error) from None
         try:
-            value = response.json()
+            value = orjson.loads(response.content)
         except ValueError:
             value = None
         return Answer(response.status_code, value, response.headers.get("Retry-After"))
@@ -234,4 +234,4 @@ def _was_not_sent(error: requests.RequestException) -> bool:
 
 
 def _user_agent() -> str:
-    return f"qjax ({metadata.version('cirq-ionq')}; python/{platform.python_version()})"
+    return f"qjax (python/{platform.python_version()})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -49,14 +49,14 @@ class Sent:
 
 
 class Collected(NamedTuple):
-    """Results of all circuits, and how many jobs they took.
+    """Results of circuits, and how many jobs they took.
 
     Attributes:
-        distributions: one for each circuit.
+        distributions: one for each position.
         jobs: submissions, further ones for what failed included.
     """
 
-    distributions: tuple[Distribution, ...]
+    distributions: Mapping[int, Distribution]
     jobs: int
 
 
@@ -82,7 +82,7 @@ def collect(
         sharpen: how the variants of a debiased circuit are combined.
 
     Returns:
-        The results, in the order of the positions.
+        The results by position.
 
     Raises:
         JobFailedError: a circuit cannot be run, has failed too often or was cancelled.
@@ -120,7 +120,7 @@ def collect(
                 watch(_send_again(service, journal, policy, one, failed))
             else:
                 journal.finish(one.work.fingerprint, "completed")
-    return Collected(tuple(results[position] for position in range(len(results))), jobs)
+    return Collected(results, jobs)
 
 
 def _outcomes(

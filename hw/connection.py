@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from hw.cache import ResultCache
 from hw.client import Client, Secret, find_host, find_key
 from hw.journal import Journal, MemoryJournal
 from hw.polling import Durations
@@ -39,6 +40,7 @@ class Connection:
         self.service = Service(Client(host, find_key(api_key)))
         self.journal: Journal = MemoryJournal() if journal is None else journal
         self.durations = Durations()
+        self.results = ResultCache()
         self.shortest = poll_seconds or (0.01 if is_here else 0.25)
         self._target = target
         self._num_qubits: int | None = None

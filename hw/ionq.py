@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -13,16 +13,17 @@ from jax.typing import ArrayLike
 
 from hw.batch import Grid, Measured, draw_shots, make_grid, to_estimate
 from hw.checks import check_settings
-from hw.circuits import Serving, plan_jobs, seed_digest, shots_of_rows, write_circuits
+from hw.circuits import ServiceCircuit, Serving, plan_jobs, seed_digest, shots_of_rows, write_circuits
 from hw.client import Secret
 from hw.collection import Sent, collect
 from hw.connection import Connection
 from hw.journal import Journal
 from hw.native import Entangler, entangler_of
-from hw.payload import DEFAULT_SHOTS, Settings, make_work
+from hw.payload import DEFAULT_SHOTS, Settings, content, make_work
 from hw.planning import Plan, Price, count_gates, read_price
 from hw.policy import Policy
-from hw.results import as_counted
+from hw.results import Distribution, as_counted
+from hw.service import Service
 from hw.submission import ensure
 from hw.targets import SIMULATOR
 from qjax.circuit import Circuit
@@ -39,12 +40,16 @@ class Handle(NamedTuple):
         sent: the jobs.
         serving: for each row of the grid and each measurement basis, which circuit serves it.
         shots: for each row, how many shots; None for exact results.
+        known: results that were known before, by circuit.
+        contents: what the results depend on, by circuit, where they are to be used again.
     """
 
     grid: Grid
     sent: tuple[Sent, ...]
     serving: Serving
     shots: tuple[int, ...] | None
+    known: Mapping[int, Distribution] = {}
+    contents: Mapping[int, str] = {}
 
     @property
     def job_ids(self) -> tuple[str, ...]:
@@ -83,6 +88,9 @@ class IonQ:
         lookup_seconds: how long such a job is looked for in the service's list.
         max_attempts: how often a circuit that fails for a cause of the service's is sent in all.
         timeout: how long a call waits for its results, in seconds.
+        reuse_results: whether a circuit is not sent again of which this executor has the result already: same
+            circuit and numbers, shots and settings. On machines and noisy simulators that freezes the noise
+            of the shots. What another process has, it does not know.
         poll_seconds: the shortest time between two looks at a job; by default 0.25 s, and 0.01 s on this
             machine.
         remote_host: the service's address; by default `IONQ_REMOTE_HOST` of the environment, else IonQ's own.
@@ -110,6 +118,7 @@ class IonQ:
     lookup_seconds: float = 60.0
     max_attempts: int = 3
     timeout: float = 7200.0
+    reuse_results: bool = False
     poll_seconds: float | None = None
     remote_host: str | None = None
     api_key: str | Secret | None = field(default=None, repr=False, compare=False)
@@ -206,8 +215,11 @@ class IonQ:
         shots = None if self.shots is None else shots_of_rows(grid, self.shots)
         service = self._connection.ready(circuit.num_qubits)
         circuits, serving = write_circuits(grid, self._entangler, merge=self._is_ideal)
+        contents = self._contents(circuits, serving, shots, circuit.num_qubits)
+        remembered = {position: self._connection.results.get(each) for position, each in contents.items()}
+        known = {position: result for position, result in remembered.items() if result is not None}
         sent: list[Sent] = []
-        for part in plan_jobs(grid, circuits, serving, shots, merged=self._is_ideal):
+        for part in plan_jobs(grid, circuits, serving, shots, merged=self._is_ideal, known=known):
             members = [circuits[position] for position in part.positions]
             draw = "" if self._is_ideal else seed_digest(members)
             work = make_work(
@@ -221,7 +233,7 @@ class IonQ:
             began = service.clock.now()
             submission = ensure(service, self._connection.journal, work, self._policy)
             sent.append(Sent(work, submission, part.positions, began))
-        return Handle(grid, tuple(sent), serving, shots)
+        return Handle(grid, tuple(sent), serving, shots, known, contents)
 
     def collect(self, handle: Handle) -> Estimate:
         """Waits for circuits that were sent.
@@ -254,7 +266,11 @@ class IonQ:
             shortest=connection.shortest,
             sharpen=self.sharpen,
         )
-        rows = [[found.distributions[each] for each in row] for row in handle.serving]
+        for position, result in found.distributions.items():
+            if position in handle.contents:
+                connection.results.put(handle.contents[position], result)
+        results = {**handle.known, **found.distributions}
+        rows = [[results[each] for each in row] for row in handle.serving]
         shots = handle.shots
         if shots is not None:
             if self._is_ideal:
@@ -262,6 +278,21 @@ class IonQ:
             else:
                 rows = [[as_counted(one, n) for one in row] for row, n in zip(rows, shots, strict=True)]
         return to_estimate(handle.grid, Measured(rows, shots, len(found.distributions), found.jobs))
+
+    def service(self, num_qubits: int) -> Service:
+        """The service, checked: it can be reached, takes the key, and has the target for so many qubits.
+
+        Args:
+            num_qubits: qubits of the circuits to come.
+
+        Returns:
+            The service's requests.
+
+        Raises:
+            ArgumentError: if the circuits are too large for the target.
+            ServiceError: if it does not, or cannot be reached.
+        """
+        return self._connection.ready(num_qubits)
 
     def check(self, num_qubits: int) -> None:
         """Asks whether the service can be reached, takes the key, and has the target for so many qubits.
@@ -373,6 +404,25 @@ class IonQ:
     @cached_property
     def _connection(self) -> Connection:
         return Connection(self.target, self.remote_host, self.api_key, self.journal, self.poll_seconds)
+
+    def _contents(
+        self,
+        circuits: Sequence[ServiceCircuit],
+        serving: Serving,
+        shots: tuple[int, ...] | None,
+        num_qubits: int,
+    ) -> dict[int, str]:
+        """What the result of every circuit depends on, where results are to be used again."""
+        if not self.reuse_results:
+            return {}
+        if self._is_ideal or shots is None:
+            settings = self._settings(None, "")
+            return {i: content(settings, num_qubits, each.text) for i, each in enumerate(circuits)}
+        return {
+            position: content(self._settings(number, "0" * 7), num_qubits, circuits[position].text)
+            for row, number in zip(serving, shots, strict=True)
+            for position in row
+        }
 
     def _settings(self, shots: int | None, draw: str) -> Settings:
         return Settings(

@@ -108,6 +108,21 @@ def make_work(
     return Work(settings, num_qubits, work.circuits, digest.hexdigest())
 
 
+def content(settings: Settings, num_qubits: int, circuit: str) -> str:
+    """What a circuit's result depends on, apart from the draw of its shots.
+
+    Args:
+        settings: what the circuits of its job share.
+        num_qubits: its number of qubits.
+        circuit: the circuit in JSON form.
+
+    Returns:
+        SHA-256 in hexadecimal.
+    """
+    head = _compact(_head(replace(settings, session=None, seed=None)))
+    return hashlib.sha256(f"{head} {num_qubits} {circuit}".encode()).hexdigest()
+
+
 def _head(settings: Settings) -> dict[str, Any]:
     head: dict[str, Any] = {"type": "ionq.multi-circuit.v1", "backend": settings.target}
     if settings.shots is not None:

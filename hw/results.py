@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from qjax.observables import MeasurementGroup, PauliSum
 
 SUM_TOLERANCE = 1e-3
 """How far a circuit's probabilities may be from adding up to one before they are no result."""
+
+TABLE_QUBITS = 12
 
 
 class Distribution(NamedTuple):
@@ -45,8 +48,8 @@ def read_distribution(probabilities: Mapping[str, float], num_qubits: int) -> Di
         Distribution(states=array([1, 2]), weights=array([0.75, 0.25]))
     """
     try:
-        theirs = np.array([int(state) for state in probabilities], np.int64)
-        weights = np.array([float(weight) for weight in probabilities.values()], np.float64)
+        theirs = np.fromiter(map(int, probabilities), np.int64, len(probabilities))
+        weights = np.fromiter(map(float, probabilities.values()), np.float64, len(probabilities))
     except (TypeError, ValueError, OverflowError, AttributeError):
         raise ResultError(_not_a_result("it is no table from states to probabilities")) from None
     if theirs.size == 0 or theirs.min() < 0 or theirs.max() >> num_qubits:
@@ -55,9 +58,7 @@ def read_distribution(probabilities: Mapping[str, float], num_qubits: int) -> Di
     if not (abs(total - 1) <= SUM_TOLERANCE and weights.min() >= -SUM_TOLERANCE):
         raise ResultError(_not_a_result(f"its probabilities add up to {total:g}"))
     weights = np.maximum(weights, 0)
-    states = np.zeros_like(theirs)
-    for qubit in range(num_qubits):
-        states |= ((theirs >> qubit) & 1) << (num_qubits - 1 - qubit)
+    states = _turn(theirs, num_qubits)
     order = np.argsort(states)
     return Distribution(states[order], weights[order] / weights.sum())
 
@@ -104,16 +105,41 @@ def sample(distribution: Distribution, shots: int, seed: Sequence[int]) -> Distr
     return Distribution(distribution.states[seen], drawn[seen] / shots)
 
 
-def moments(
-    distribution: Distribution, group: MeasurementGroup, observables: Sequence[PauliSum], num_qubits: int
-) -> tuple[np.ndarray, np.ndarray]:
+class Readout(NamedTuple):
+    """How observables are read from the states that one measured circuit gave.
+
+    Attributes:
+        masks: `[T]`, int64: for each Pauli string of the group, the bits whose parity is its value.
+        coefficients: `[O, T]`, float64: of each string in each observable.
+    """
+
+    masks: np.ndarray
+    coefficients: np.ndarray
+
+
+def readout(group: MeasurementGroup, observables: Sequence[PauliSum], num_qubits: int) -> Readout:
+    """How observables are read from the circuits of a measurement group.
+
+    Args:
+        group: the group.
+        observables: `O` observables.
+        num_qubits: the circuits' number of qubits.
+
+    Returns:
+        The readout.
+    """
+    masks = [sum(1 << (num_qubits - 1 - qubit) for qubit, _ in string) for string in group.strings]
+    terms = [dict(each.terms) for each in observables]
+    coefficients = [[each.get(string, 0.0) for string in group.strings] for each in terms]
+    return Readout(np.array(masks, np.int64), np.array(coefficients, np.float64))
+
+
+def moments(distribution: Distribution, by: Readout) -> tuple[np.ndarray, np.ndarray]:
     """What one measured circuit contributes to the observables.
 
     Args:
         distribution: its frequencies.
-        group: the strings it serves.
-        observables: `O` observables.
-        num_qubits: the circuit's number of qubits.
+        by: how they are read.
 
     Returns:
         Means `[O]` and covariances `[O, O]` of a single shot's value, float64.
@@ -122,16 +148,35 @@ def moments(
         >>> bell = Distribution(np.array([0, 3]), np.array([0.5, 0.5]))
         >>> from qjax.observables import measurement_groups
         >>> observables = [PauliSum("Z0 Z1"), PauliSum("Z0")]
-        >>> moments(bell, measurement_groups(observables)[0], observables, 2)[0].tolist()
+        >>> moments(bell, readout(measurement_groups(observables)[0], observables, 2))[0].tolist()
         [1.0, 0.0]
     """
-    masks = [sum(1 << (num_qubits - 1 - qubit) for qubit, _ in string) for string in group.strings]
-    parity = np.bitwise_count(distribution.states[None, :] & np.array(masks, np.int64)[:, None]) & 1
-    coefficients = [[dict(each.terms).get(string, 0.0) for string in group.strings] for each in observables]
-    values = np.array(coefficients) @ (1.0 - 2.0 * parity)
+    parity = np.bitwise_count(distribution.states[None, :] & by.masks[:, None]) & 1
+    values = by.coefficients @ (1.0 - 2.0 * parity)
     mean = values @ distribution.weights
     centred = values - mean[:, None]
     return mean, (centred * distribution.weights) @ centred.T
+
+
+@lru_cache(maxsize=32)
+def _turned(num_qubits: int) -> np.ndarray:
+    """For every number of `num_qubits` bits, the one with its bits in the other order."""
+    numbers = np.arange(2**num_qubits)
+    turned = np.zeros_like(numbers)
+    for qubit in range(num_qubits):
+        turned |= ((numbers >> qubit) & 1) << (num_qubits - 1 - qubit)
+    turned.setflags(write=False)
+    return turned
+
+
+def _turn(states: np.ndarray, num_qubits: int) -> np.ndarray:
+    """Numbers with their bits in the other order."""
+    if num_qubits <= TABLE_QUBITS:
+        return _turned(num_qubits)[states]
+    high, low = states >> TABLE_QUBITS, states & (2**TABLE_QUBITS - 1)
+    return (_turned(TABLE_QUBITS)[low] << (num_qubits - TABLE_QUBITS)) | _turn(
+        high, num_qubits - TABLE_QUBITS
+    )
 
 
 def _not_a_result(problem: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -119,6 +120,34 @@ class Service:
         """
         found = self._idempotent("GET", "/jobs/estimate", query=query, missing=None)
         return found if isinstance(found, dict) else None
+
+    def open_session(self, target: str, bounds: Mapping[str, Any]) -> str:
+        """Opens a session; it is not asked for twice.
+
+        Args:
+            target: the machine.
+            bounds: its settings, as the service names them.
+
+        Returns:
+            Its id.
+
+        Raises:
+            ServiceError: the service refuses, or does not answer.
+        """
+        body = json.dumps({"backend": target, **({"settings": bounds} if bounds else {})}).encode()
+        answer = self.client.exchange("POST", "/sessions", body=body)
+        identifier = answer.value.get("id") if isinstance(answer.value, dict) else None
+        if answer.status not in OK or not isinstance(identifier, str):
+            raise refusal(answer)
+        return identifier
+
+    def end_session(self, identifier: str) -> None:
+        """Ends a session; one that has ended, or is unknown, stays as it is.
+
+        Args:
+            identifier: its id.
+        """
+        self._idempotent("POST", f"/sessions/{identifier}/end", missing=None, refused=None)
 
     def _idempotent(
         self,

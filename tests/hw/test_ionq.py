@@ -187,6 +187,29 @@ def test_submission_does_not_wait_and_batches_overlap(service: StandIn, double: 
         np.testing.assert_allclose(estimate.mean, exact(params=PARAMS + step), atol=1e-12)
 
 
+def test_results_are_used_again_only_if_asked(service: StandIn, double: None) -> None:
+    for settings in ({}, {"shots": 100}, {"shots": 100, "noise_model": "aria-1"}):
+        fresh, again = executor(service, **settings), executor(service, reuse_results=True, **settings)
+        calls = []
+        for ionq in (fresh, again):
+            for seed in (0, 1):
+                key = jax.random.key(seed)
+                calls.append(ionq.expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES, key=key))
+        first, second, third, fourth = calls
+        assert [int(call.circuits) for call in (second, third, fourth)] == [12, 12, 0]
+        assert (int(fourth.jobs), fourth.variance.shape) == (0, (2, 3, 3))
+        is_frozen = settings.keys() != {"shots"}
+        assert (third.mean.tolist() == fourth.mean.tolist()) == is_frozen
+        assert (first.mean.tolist() == second.mean.tolist()) == (not settings)
+        # What is new is sent, and nothing else.
+        more = again.expectations(
+            CIRCUIT, np.concatenate([PARAMS, PARAMS + 1]), FEATURES, OBSERVABLES, key=jax.random.key(2)
+        )
+        assert int(more.circuits) == 12
+        if not settings:
+            np.testing.assert_allclose(more.mean[:2], exact(), atol=1e-12)
+
+
 def test_cancelling(service: StandIn) -> None:
     service.faults.canceled.add(0)
     ionq = executor(service)
@@ -240,6 +263,7 @@ WRONG = [
     {"timeout": -1},
     {"lookup_seconds": float("nan")},
     {"max_attempts": 0},
+    {"poll_seconds": 0},
     {"target": "qpu.forte-1", "shots": 499, "debiasing": True},
     {"remote_host": "api.ionq.co"},
 ]
