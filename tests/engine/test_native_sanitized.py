@@ -18,9 +18,14 @@ from tests.engine.test_native import every_gate, observables
 
 SOURCES = Path(qjax.__file__).parent / "engine/native/src"
 FLAGS = (
-    "-std=gnu++20 -O0 -g1 -fno-math-errno -Wno-psabi -pthread "
-    "-fsanitize=address,undefined -fno-sanitize-recover=all"
-).split()
+    "-std=gnu++20",
+    "-O0",
+    "-g1",
+    "-Wno-psabi",
+    "-pthread",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ constexpr double kWorthAThread = 60e3;  // ns
 constexpr double kVectorStep = 0.5;     // ns for one gate on one vector, roughly
 constexpr double kPrepare = 20;         // ns for an angle, with its share of a matrix
 constexpr double kPrepareLanes = 120;   // the same on every lane
-constexpr double kCacheBytes = 1 << 20;
+constexpr double kCacheBytes = 1 << 20, kSharedCacheBytes = 1 << 25;
 constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 int64_t product(const std::vector<int64_t>& sizes) {
@@ -67,8 +67,9 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
       Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0, false};
       layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
       const double vectors = std::ldexp(1.0, plan.num_qubits - bits);
-      const bool spills = vectors * states * sizeof(Amp<T>) > kCacheBytes;
-      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * (spills ? 1.5 : 1);
+      const double bytes = vectors * states * sizeof(Amp<T>);
+      const bool spills = bytes > kCacheBytes;
+      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * (bytes > kSharedCacheBytes ? 3.5 : spills ? 1.5 : 1);
       const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
       const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
