@@ -14,7 +14,9 @@ constexpr double kWorthAThread = 60e3;  // ns
 constexpr double kVectorStep = 0.5;     // ns for one gate on one vector, roughly
 constexpr double kPrepare = 20;         // ns for an angle, with its share of a matrix
 constexpr double kPrepareLanes = 120;   // the same on every lane
-constexpr double kCacheBytes = 1 << 20, kSharedCacheBytes = 1 << 25;
+constexpr double kCacheBytes = 1 << 19;  // of a state; twice as much costs half as much again
+
+double cache_factor(double bytes) { return std::clamp(1 + 0.5 * std::log2(bytes / kCacheBytes), 1.0, 3.5); }
 constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 int64_t product(const std::vector<int64_t>& sizes) {
@@ -53,7 +55,7 @@ struct Layout {
 };
 
 template <class T>
-Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, int threads, int states) {
+Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, int threads) {
   const auto reference = plan.schedules->get(plan, 0, false);
   size_t trailing = grid.size();
   while (trailing > 0 && params.sizes[trailing - 1] == 1) --trailing;
@@ -67,15 +69,14 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
       Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0, false};
       layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
       const double vectors = std::ldexp(1.0, plan.num_qubits - bits);
-      const double bytes = vectors * states * sizeof(Amp<T>);
-      const bool spills = bytes > kCacheBytes;
-      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * (bytes > kSharedCacheBytes ? 3.5 : spills ? 1.5 : 1);
+      const double bytes = vectors * sizeof(Amp<T>);
+      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * cache_factor(bytes);
       const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
       const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
       const double blocks = std::max<double>(1, layout.blocks()), turns = std::min<double>(threads, blocks);
       // States that leave the caches are better shared than held side by side.
-      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || spills);
+      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || bytes > 4 * kCacheBytes);
       const double time = layout.time < kWorthAThread ? layout.time
                           : layout.as_team            ? layout.time / threads
                                                       : layout.time / blocks * std::ceil(blocks / turns);
@@ -93,7 +94,7 @@ class Grid {
     const int states = 1 + backward + plan.has_dense;
     const double amplitudes = std::ldexp(1.0, plan.num_qubits) * states * 2 * sizeof(T);
     check_memory(amplitudes);
-    layout_ = choose_layout<T>(plan, grid, params, threads.count, states);
+    layout_ = choose_layout<T>(plan, grid, params, threads.count);
     schedule_ = plan.schedules->get(plan, layout_.lane_bits, exact_state);
     const double time = layout_.time * (backward ? 4 : 1);
     const int64_t most = layout_.as_team ? Team::kParts : layout_.blocks();
