@@ -286,3 +286,28 @@ def test_a_malformed_table_gives_an_error():
             words[place] = rng.choice([-1, 0, 1, 7, 31, 2**31 - 1, -(2**31), int(rng.integers(-50, 50))])
         rejected += check_table(words, table.constants[: rng.integers(1, table.constants.size + 1)]) != ""
     assert rejected > 1000
+
+
+# More qubits than lanes, so that threads share one circuit; many strings, so that they come from a transform.
+@pytest.mark.parametrize("ring", [False, True])
+def test_a_circuit_that_threads_share(ring):
+    num_qubits = 14
+    body = [Op(name, (q,), Angle(param=q)) for q in range(num_qubits) for name in ("rx", "rz")]
+    body += [Op("cx", (q, q + 1)) for q in range(num_qubits - 1)]
+    body += [Op("cx", (num_qubits - 1, 0)), Op("swap", (1, num_qubits - 2))] if ring else []
+    body += [Op("rzz", (q, q + 3), Angle(param=q, feature=0)) for q in range(num_qubits - 3)]
+    circuit = Circuit(num_qubits, (Repeat(tuple(body), 2),), num_qubits, 1)
+    strings = {f"Z{q} Z{p}": 0.1 * (q + p) for q in range(num_qubits) for p in range(q)}
+    wanted = (PauliSum(strings), PauliSum("Z3"), PauliSum({"X2 Y9": 1.0, "Z1": 0.5}))
+
+    def values_and_gradients(engine, params, features):
+        function = partial(engine.expectations, circuit, wanted)
+        values, pull_back = jax.vjp(function, params, features)
+        return values, pull_back(jnp.ones_like(values))
+
+    with jax.enable_x64(True):
+        found, expected = (
+            jax.jit(values_and_gradients, static_argnums=0)(engine, *operands(circuit, 1, 1, "float64"))
+            for engine in (native, grid)
+        )
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-10), found, expected)

@@ -22,6 +22,8 @@ from qjax.observables import PauliString, PauliSum
 
 TABLE_VERSION = 2
 MAX_QUBITS = 30
+MAX_GATES = 2**17
+"""With loops unrolled, as the kernel lays circuits out."""
 
 _ROTATION, _FIXED, _FLIP, _CONTROLLED_FLIP, _EXCHANGE, _DENSE, _LOOP = range(1, 8)
 
@@ -70,6 +72,11 @@ def lower_to_table(circuit: Circuit, observables: tuple[PauliSum, ...], *, keep_
     constants = np.array(writer.numbers or [0.0], np.float64)  # XLA takes no empty array
     digest = hashlib.blake2b(words.tobytes() + constants.tobytes(), digest_size=8).digest()
     return Table(words, constants, int.from_bytes(digest, "little", signed=True))
+
+
+def num_gates(elements: Sequence[Op | Repeat]) -> int:
+    """How many gates circuit elements hold, with their loops unrolled."""
+    return sum(1 if isinstance(e, Op) else e.times * (1 + num_gates(e.body)) for e in elements)
 
 
 class _Writer:

@@ -21,8 +21,8 @@ from jax.interpreters import ad, batching, mlir
 from qjax.circuit import Circuit
 from qjax.engine import grid
 from qjax.engine.native import library
-from qjax.engine.native.lowering import MAX_QUBITS
-from qjax.engine.native.rules import at_front, grid_of, map_values, native_call, outside_jit, plain_jvp
+from qjax.engine.native.lowering import MAX_GATES, MAX_QUBITS, num_gates
+from qjax.engine.native.rules import alike, at_front, grid_of, map_values, native_call, outside_jit, plain_jvp
 from qjax.observables import PauliSum
 
 
@@ -38,11 +38,11 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
     Returns:
         Values `[*grid, O]` in the same dtype.
     """
-    return evaluate_p.bind(params, features, circuit=circuit, observables=tuple(observables))
+    return evaluate_p.bind(*alike(params, features), circuit=circuit, observables=tuple(observables))
 
 
 def can_run(circuit: Circuit) -> bool:
-    """Whether the kernel is installed and takes circuits of this size.
+    """Whether the kernel is installed and takes circuits of this many qubits and gates.
 
     Args:
         circuit: the circuit.
@@ -50,7 +50,9 @@ def can_run(circuit: Circuit) -> bool:
     Returns:
         Whether `expectations` can be used on a CPU.
     """
-    return circuit.num_qubits <= MAX_QUBITS and library.isa() is not None
+    return (
+        circuit.num_qubits <= MAX_QUBITS and num_gates(circuit.ops) <= MAX_GATES and library.isa() is not None
+    )
 
 
 evaluate_p = Primitive("qjax_evaluate")
@@ -110,14 +112,12 @@ def _in_wanted(params, features, circuit, observables, wanted) -> tuple[Callable
 
 
 def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
-    return ShapedArray((*grid_of(params, features, *tangents), len(observables)), params.dtype)
+    return params.update(shape=(*grid_of(params, features, *tangents), len(observables)))
 
 
 def _gradient_avals(params, features, cotangents, *, wanted, sizes, **_) -> list[ShapedArray]:
     lengths = [o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w]
-    return [
-        ShapedArray((*size, length), cotangents.dtype) for size, length in zip(sizes, lengths, strict=True)
-    ]
+    return [cotangents.update(shape=(*size, length)) for size, length in zip(sizes, lengths, strict=True)]
 
 
 evaluate_p.def_abstract_eval(_values_aval)

@@ -27,6 +27,26 @@ def grid_of(*operands: Any) -> tuple[int, ...]:
     return shape
 
 
+def alike(*operands: Array) -> list[Array]:
+    """Casts operands to vary along the same manual axes of a `jax.shard_map`.
+
+    The cast of what is replicated transposes to a sum over devices: without it gradients would miss the other
+    devices' shares.
+    """
+    axes = [_varying(jax.typeof(operand)) for operand in operands]
+    every = frozenset().union(*axes)
+    return [
+        jax.lax.pcast(operand, tuple(sorted(every - own)), to="varying") if every - own else operand
+        for operand, own in zip(operands, axes, strict=True)
+    ]
+
+
+def _varying(aval: Any) -> frozenset[str]:
+    # Called `vma` before JAX 0.10.
+    axes = getattr(aval, "manual_axis_type", None)
+    return axes.varying if axes is not None else getattr(aval, "vma", frozenset())
+
+
 def outside_jit(primitive: Primitive) -> Callable[..., Any]:
     """How a primitive runs outside of jit: as jit of the same."""
     names = ("circuit", "observables", "wanted", "sizes")

@@ -16,7 +16,7 @@ from jax.interpreters import ad, batching, mlir
 
 from qjax.circuit import Circuit
 from qjax.engine import grid
-from qjax.engine.native.rules import grid_of, map_values, native_call, outside_jit, plain_jvp
+from qjax.engine.native.rules import alike, grid_of, map_values, native_call, outside_jit, plain_jvp
 
 
 def statevector(circuit: Circuit, params: Array, features: Array) -> Array:
@@ -31,7 +31,7 @@ def statevector(circuit: Circuit, params: Array, features: Array) -> Array:
         Amplitudes `[*grid, 2**n]`, complex of the same precision; qubit 0 is the most significant bit. Global
         phases are those of the gate table.
     """
-    return statevector_p.bind(params, features, circuit=circuit)
+    return statevector_p.bind(*alike(params, features), circuit=circuit)
 
 
 def probabilities(circuit: Circuit, params: Array, features: Array) -> Array:
@@ -45,7 +45,7 @@ def probabilities(circuit: Circuit, params: Array, features: Array) -> Array:
     Returns:
         Probabilities `[*grid, 2**n]` of the basis states, in the same dtype.
     """
-    return probabilities_p.bind(params, features, circuit=circuit)
+    return probabilities_p.bind(*alike(params, features), circuit=circuit)
 
 
 statevector_p = Primitive("qjax_statevector")
@@ -62,11 +62,11 @@ def _plain_probabilities(params: Array, features: Array, *, circuit: Circuit) ->
 
 def _statevector_aval(params, features, *, circuit: Circuit) -> ShapedArray:
     dtype = jnp.promote_types(params.dtype, jnp.complex64)
-    return ShapedArray((*grid_of(params, features), 2**circuit.num_qubits), dtype)
+    return params.update(shape=(*grid_of(params, features), 2**circuit.num_qubits), dtype=dtype)
 
 
 def _probabilities_aval(params, features, *, circuit: Circuit) -> ShapedArray:
-    return ShapedArray((*grid_of(params, features), 2**circuit.num_qubits), params.dtype)
+    return params.update(shape=(*grid_of(params, features), 2**circuit.num_qubits))
 
 
 statevector_p.def_abstract_eval(_statevector_aval)

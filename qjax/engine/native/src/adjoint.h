@@ -11,9 +11,18 @@ struct Bloch {
   typename Lanes<T>::V x, y, z;
 };
 
+// Sums over blocks.
 template <class T>
 struct Overlaps {
   Bloch<T> across[kMaxLocalBits] = {}, in_lanes[4] = {};
+  typename Lanes<T>::V weights[1 << kMaxLocalBits] = {};  // for overlaps with Z
+
+  void add(const Overlaps& other, uint32_t size) {
+    auto join = [](Bloch<T>& a, const Bloch<T>& b) { a.x += b.x, a.y += b.y; };
+    for (int k = 0; k < kMaxLocalBits; ++k) join(across[k], other.across[k]);
+    for (int k = 0; k < 4; ++k) join(in_lanes[k], other.in_lanes[k]);
+    for (uint32_t x = 0; x < size; ++x) weights[x] += other.weights[x];
+  }
 };
 
 // Im(conj(l) p), the weight of an amplitude in overlaps with Z strings.
@@ -189,19 +198,14 @@ void block_backward(const BlockPair<T>& pair, const Pass& pass, const Gates<T>& 
 
 // Blocks [begin, end) of a pass, backward; adds their overlaps. Without `undo` the states stay as they are.
 template <class T>
-void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass& pass, const Values<T>& values,
-                         Amp<T>* scratch, Amp<T>* table, typename Lanes<T>::V* weights, bool undo, uint32_t begin,
-                         uint32_t end, Overlaps<T>& overlaps) {
-  using V = typename Lanes<T>::V;
-  const Gates<T> gates(pass, values, true);
-  if (undo) build_table<T>(pass, values, gates.scale, table);
+void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass& pass, const Gates<T>& gates,
+                         const Amp<T>* table, bool undo, uint32_t begin, uint32_t end, Overlaps<T>& overlaps) {
   const int local_bits = pass.local_bits();
-  const uint32_t size = 1u << local_bits;
-  std::fill_n(weights, size, V{});
+  Amp<T> scratch[2 << kMaxLocalBits];
   Blocks blocks(pass, begin);
   BlockPair<T> pair{{psi.data, scratch, nullptr, local_bits, psi.lane_mask(), 0},
-                    {lambda.data, scratch + size, nullptr, local_bits, psi.lane_mask(), 0},
-                    weights,
+                    {lambda.data, scratch + (1 << kMaxLocalBits), nullptr, local_bits, psi.lane_mask(), 0},
+                    overlaps.weights,
                     {}};
   pair.places.template set<T>(pass);
   for (uint32_t b = begin; b < end; ++b) {
@@ -220,6 +224,12 @@ void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass
     else
       block_backward<T, true, false>(pair, pass, gates, overlaps);
   }
+}
+
+// From the sums over all blocks to overlaps with the Pauli matrices of each qubit.
+template <class T>
+void finish_overlaps(const Pass& pass, const Gates<T>& gates, bool undo, Overlaps<T>& overlaps) {
+  using V = typename Lanes<T>::V;
   if (undo && !gates.steep) {
     // Both states had grown by the cosines that the undoing of earlier qubits left out.
     V scale = V{} + 1;
@@ -231,6 +241,8 @@ void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass
     for (size_t k = 0; k < pass.chains.size(); ++k) shrink(overlaps.across[k], gates.cosine[k]);
     for (size_t k = 0; k < pass.lane_chains.size(); ++k) shrink(overlaps.in_lanes[k], gates.lane_cosine[k]);
   }
+  const V* weights = overlaps.weights;
+  const uint32_t size = 1u << pass.local_bits();
   V all{};
   for (uint32_t x = 0; x < size; ++x) all += weights[x];
   for (size_t k = 0; k < pass.chains.size(); ++k)

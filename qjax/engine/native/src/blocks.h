@@ -312,10 +312,9 @@ void block_forward(const Block<T>& block, const Places& places, const Pass& pass
 
 // Blocks [begin, end) of a pass.
 template <class T>
-void run_blocks(const State<T>& psi, const Pass& pass, const Values<T>& values, Amp<T>* scratch, Amp<T>* table,
-                uint32_t begin, uint32_t end) {
-  const Gates<T> gates(pass, values, false);
-  build_table<T>(pass, values, gates.scale, table);
+void run_blocks(const State<T>& psi, const Pass& pass, const Gates<T>& gates, const Amp<T>* table, uint32_t begin,
+                uint32_t end) {
+  Amp<T> scratch[1 << kMaxLocalBits];
   Blocks blocks(pass, begin);
   Block<T> block{psi.data, scratch, nullptr, pass.local_bits(), psi.lane_mask(), 0};
   Places places;

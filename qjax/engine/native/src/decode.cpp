@@ -60,7 +60,7 @@ class Decoder {
     plan_.num_observables = bounded(next(), 0, INT32_MAX, "number of observables");
     const int32_t length = next();
     if (length < 0 || size_t(length) > table_.num_words - at_) throw TableError("the operations end too late");
-    plan_.steps = steps(at_ + length, {}, {}, 0);
+    plan_.steps = steps(at_ + length, {}, {}, 0, 1.0);
     terms();
     if (at_ != table_.num_words) throw TableError("something follows the table's end");
     return std::move(plan_);
@@ -118,7 +118,7 @@ class Decoder {
     return qubits;
   }
 
-  std::vector<Step> steps(size_t end, Reach params, Reach features, int depth) {
+  std::vector<Step> steps(size_t end, Reach params, Reach features, int depth, double times) {
     if (depth > kMaxDepth) throw TableError("loops nest too deeply");
     std::vector<Step> out;
     // One-qubit gates wait until a gate couples their qubit to others; then all go as one layer.
@@ -140,6 +140,9 @@ class Decoder {
     };
     while (at_ < end) {
       Step step;
+      plan_.operations += times;
+      if (plan_.operations > kMaxOperations)
+        throw TableError("the circuit has too many gates for the native engine; use engine=\"xla\"");
       const int32_t opcode = next();
       switch (opcode) {
         case kRotation: {
@@ -198,7 +201,7 @@ class Decoder {
           step.feature_stride = next();
           if (length < 0 || at_ > end || size_t(length) > end - at_) throw TableError("a loop ends too late");
           step.body = steps(at_ + length, params.moved(step.times, step.param_stride),
-                            features.moved(step.times, step.feature_stride), depth + 1);
+                            features.moved(step.times, step.feature_stride), depth + 1, times * step.times);
           break;
         }
         default:

@@ -14,7 +14,10 @@ constexpr double kWorthAThread = 60e3;  // ns
 constexpr double kVectorStep = 0.5;     // ns for one gate on one vector, roughly
 constexpr double kPrepare = 20;         // ns for an angle, with its share of a matrix
 constexpr double kPrepareLanes = 120;   // the same on every lane
-constexpr double kCacheBytes = 1 << 20;
+constexpr double kCacheBytes = 1 << 19;  // of a state; twice as much costs half as much again
+
+double cache_factor(double bytes) { return std::clamp(1 + 0.5 * std::log2(bytes / kCacheBytes), 1.0, 3.5); }
+constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 int64_t product(const std::vector<int64_t>& sizes) {
   int64_t out = 1;
@@ -47,11 +50,12 @@ struct Layout {
   int64_t sets, per_set;  // runs of circuits that share their parameters, unless mixed
   int64_t blocks_per_set;
   double time;        // estimated, on one thread, ns
+  bool as_team;       // whether all threads work on one block after the other, not on one each
   int64_t blocks() const { return sets * blocks_per_set; }
 };
 
 template <class T>
-Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, int threads, int states) {
+Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, int threads) {
   const auto reference = plan.schedules->get(plan, 0, false);
   size_t trailing = grid.size();
   while (trailing > 0 && params.sizes[trailing - 1] == 1) --trailing;
@@ -62,18 +66,20 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
   for (int bits = 0; 1 << bits <= Lanes<T>::kWidth && bits < plan.num_qubits; ++bits)
     for (bool mixed : {false, true}) {
       if (mixed && sets == 1) continue;
-      Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0};
+      Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0, false};
       layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
       const double vectors = std::ldexp(1.0, plan.num_qubits - bits);
-      const bool spills = vectors * states * sizeof(Amp<T>) > kCacheBytes;
-      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * (spills ? 1.5 : 1);
+      const double bytes = vectors * sizeof(Amp<T>);
+      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * cache_factor(bytes);
       const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
       const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
-      const double turns = std::min<double>(threads, std::max<double>(1, layout.blocks()));
-      const double time = layout.time < kWorthAThread
-                              ? layout.time
-                              : layout.time / std::max<double>(1, layout.blocks()) * std::ceil(layout.blocks() / turns);
+      const double blocks = std::max<double>(1, layout.blocks()), turns = std::min<double>(threads, blocks);
+      // States that leave the caches are better shared than held side by side.
+      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || bytes > 4 * kCacheBytes);
+      const double time = layout.time < kWorthAThread ? layout.time
+                          : layout.as_team            ? layout.time / threads
+                                                      : layout.time / blocks * std::ceil(blocks / turns);
       if (time < least) best = layout, least = time;
     }
   return best;
@@ -88,12 +94,12 @@ class Grid {
     const int states = 1 + backward + plan.has_dense;
     const double amplitudes = std::ldexp(1.0, plan.num_qubits) * states * 2 * sizeof(T);
     check_memory(amplitudes);
-    layout_ = choose_layout<T>(plan, grid, params, threads.count, states);
+    layout_ = choose_layout<T>(plan, grid, params, threads.count);
     schedule_ = plan.schedules->get(plan, layout_.lane_bits, exact_state);
     const double time = layout_.time * (backward ? 4 : 1);
-    helpers_ = time < kWorthAThread ? 0 : int(std::min<int64_t>(threads.count, layout_.blocks()) - 1);
-    helpers_ = std::max(helpers_, 0);
-    check_memory((helpers_ + 1) * amplitudes * layout_.per_block);
+    const int64_t most = layout_.as_team ? Team::kParts : layout_.blocks();
+    helpers_ = time < kWorthAThread ? 0 : std::max(0, int(std::min<int64_t>(threads.count, most)) - 1);
+    check_memory((layout_.as_team ? 1 : helpers_ + 1) * amplitudes * layout_.per_block);
   }
 
   const Schedule& schedule() const { return *schedule_; }
@@ -111,16 +117,29 @@ class Grid {
   template <class Work>
   void for_each_block(Work&& work) const {
     if (circuits_ == 0) return;
+    if (layout_.as_team && helpers_ > 0) {
+      Workspace<T> space;
+      const auto buffer = fit_out(space);
+      Team team(threads_.submit, helpers_);
+      space.team = &team;
+      for (int64_t block = 0; block < layout_.blocks(); ++block) work(space, block);
+      return;
+    }
     share(threads_.submit, helpers_, layout_.blocks(), [&](const std::function<int64_t()>& claim) {
       // Before a block is claimed: nothing may fail between a claim and its turn.
       Workspace<T> space;
-      Buffer buffer(space.lay_out(plan_, *schedule_, layout_.mixed, backward_, nullptr));
-      space.lay_out(plan_, *schedule_, layout_.mixed, backward_, buffer.data());
+      const auto buffer = fit_out(space);
       for (int64_t block; (block = claim()) >= 0;) work(space, block);
     });
   }
 
  private:
+  std::unique_ptr<Buffer> fit_out(Workspace<T>& space) const {
+    auto buffer = std::make_unique<Buffer>(space.lay_out(plan_, *schedule_, layout_.mixed, backward_, nullptr));
+    space.lay_out(plan_, *schedule_, layout_.mixed, backward_, buffer->data());
+    return buffer;
+  }
+
   int64_t place(int64_t block, int lane) const {
     return block % layout_.blocks_per_set * layout_.per_block + (lane >> layout_.lane_bits);
   }

@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -11,8 +12,10 @@
 namespace qjax {
 namespace {
 
-constexpr std::align_val_t kAlignment{4096};
-constexpr size_t kMaxKept = size_t(64) << 20;
+// Large states are put on the system's large pages.
+constexpr std::align_val_t kPage{4096}, kLargePage{size_t(2) << 20};
+constexpr size_t kLarge = size_t(4) << 20;
+constexpr size_t kMaxKept = size_t(256) << 20;
 
 struct Kept {
   char* data;
@@ -48,7 +51,10 @@ Buffer::Buffer(size_t size) : data_(nullptr), size_(size) {
         return;
       }
   }
-  data_ = static_cast<char*>(::operator new(size, kAlignment));
+  data_ = static_cast<char*>(::operator new(size, size < kLarge ? kPage : kLargePage));
+#if defined(MADV_HUGEPAGE)
+  if (size >= kLarge) madvise(data_, size, MADV_HUGEPAGE);
+#endif
 }
 
 Buffer::~Buffer() {
@@ -61,7 +67,7 @@ Buffer::~Buffer() {
       return;
     }
   }
-  ::operator delete(data_, kAlignment);
+  ::operator delete(data_, size_ < kLarge ? kPage : kLargePage);
 }
 
 void check_memory(double bytes) {

@@ -6,15 +6,47 @@
 
 namespace qjax {
 
-// values[observable] = <psi| O |psi> for every lane; `sums` has room for all terms.
+// How many terms are Z strings: they come first, as terms are sorted by their flips.
+inline size_t num_diagonal(const Plan& plan) {
+  size_t count = 0;
+  while (count < plan.terms.size() && plan.terms[count].x == 0) ++count;
+  return count;
+}
+
+// Whether so many Z strings are read from one transform rather than with a pass each.
+template <class T>
+bool transforms(const State<T>& state, size_t num_strings) {
+  return num_strings > 4 + size_t(state.num_qubits) / 2;
+}
+
+// Walsh-Hadamard transform of the real parts: sum_y (-1)^(row . y) re(y) at every row.
+template <class T>
+void transform(const State<T>& state) {
+  Amp<T>* data = state.data;
+  const uint32_t count = state.num_vectors();
+  for (int bit = 0; bit < state.lane_bits; ++bit) {
+    const auto signs = lane_signs<T>(1u << bit);
+    for (uint32_t v = 0; v < count; ++v) data[v].re = signs * data[v].re + exchange<T>(data[v].re, 1u << bit);
+  }
+  for (uint32_t half = 1; half < count; half *= 2)
+    for (uint32_t high = 0; high < count; high += 2 * half)
+      for (uint32_t v = high; v < high + half; ++v) {
+        const auto a = data[v].re, b = data[v + half].re;
+        data[v].re = a + b;
+        data[v + half].re = a - b;
+      }
+}
+
+// values[observable] = <psi| O |psi> for every lane; `sums` has room for all terms. The state is used up.
 template <class T>
 void expectations(const State<T>& psi, const Schedule& schedule, const Plan& plan, typename Lanes<T>::V* sums,
                   typename Lanes<T>::V* values) {
   using V = typename Lanes<T>::V;
   const V signs[2] = {V{} + 1, V{} - 1};
   for (int o = 0; o < plan.num_observables; ++o) values[o] = V{};
-  // Terms with the same flips share one pass.
-  for (size_t start = 0, end; start < plan.terms.size(); start = end) {
+  const size_t diagonal = num_diagonal(plan);
+  const bool by_transform = transforms(psi, diagonal);
+  for (size_t start = by_transform ? diagonal : 0, end; start < plan.terms.size(); start = end) {
     for (end = start; end < plan.terms.size() && plan.terms[end].x == plan.terms[start].x; ++end) sums[end] = V{};
     const uint32_t flip = schedule.terms[start].flip;
     auto pass = [&]<bool kExchange>() {
@@ -39,6 +71,20 @@ void expectations(const State<T>& psi, const Schedule& schedule, const Plan& pla
     for (size_t t = start; t < end; ++t)
       values[plan.terms[t].observable] += sums[t] * T(plan.terms[t].coefficient);
   }
+  if (by_transform) {
+    for (uint32_t v = 0; v < psi.num_vectors(); ++v)
+      psi.data[v].re = psi.data[v].re * psi.data[v].re + psi.data[v].im * psi.data[v].im;
+    transform(psi);
+    typename Lanes<T>::I first;  // the lane on which each circuit begins
+    for (int l = 0; l < Lanes<T>::kWidth; ++l) first[l] = l & ~int(psi.lane_mask());
+    for (size_t t = 0; t < diagonal; ++t) {
+      const Pauli& pauli = schedule.terms[t];
+      // On every lane of a circuit, as its lanes are added below.
+      V value = permute<T>(psi.data[pauli.row >> psi.lane_bits].re, first ^ int(pauli.row & psi.lane_mask()));
+      value *= T(pauli.one ? -plan.terms[t].coefficient : plan.terms[t].coefficient);
+      values[plan.terms[t].observable] += value * T(1.0 / (1 << psi.lane_bits));
+    }
+  }
   for (int o = 0; o < plan.num_observables; ++o)  // the lanes of one circuit hold parts of its sum
     for (int bit = 0; bit < psi.lane_bits; ++bit) values[o] += exchange<T>(values[o], 1u << bit);
 }
@@ -50,7 +96,24 @@ void apply_observables(const State<T>& psi, const State<T>& lambda, const Schedu
   using V = typename Lanes<T>::V;
   const V signs[2] = {V{} + 1, V{} - 1};
   for (uint32_t v = 0; v < psi.num_vectors(); ++v) lambda.data[v] = Amp<T>{};
-  for (size_t start = 0, end; start < plan.terms.size(); start = end) {
+  const size_t diagonal = num_diagonal(plan);
+  const bool by_transform = transforms(psi, diagonal);
+  if (by_transform) {
+    for (size_t t = 0; t < diagonal; ++t) {
+      const Pauli& pauli = schedule.terms[t];
+      const T factor = T(pauli.one ? -plan.terms[t].coefficient : plan.terms[t].coefficient);
+      V& sum = lambda.data[pauli.row >> psi.lane_bits].re;
+      for (int l = 0; l < Lanes<T>::kWidth; ++l)
+        if ((l & psi.lane_mask()) == (pauli.row & psi.lane_mask()))
+          sum[l] += factor * cotangents[plan.terms[t].observable][l];
+    }
+    transform(lambda);
+    for (uint32_t v = 0; v < psi.num_vectors(); ++v) {
+      const V weight = lambda.data[v].re;
+      lambda.data[v] = {weight * psi.data[v].re, weight * psi.data[v].im};
+    }
+  }
+  for (size_t start = by_transform ? diagonal : 0, end; start < plan.terms.size(); start = end) {
     for (end = start; end < plan.terms.size() && plan.terms[end].x == plan.terms[start].x; ++end) {
       const Term& term = plan.terms[end];
       const Pauli pauli = schedule.terms[end];

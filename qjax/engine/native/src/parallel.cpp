@@ -51,4 +51,75 @@ void share(const Submit& submit, int helpers, int64_t blocks,
   if (job->failure) std::rethrow_exception(job->failure);
 }
 
+struct Team::Job {
+  // The number of the piece of work above, of the next part below: one claim takes both.
+  std::atomic<uint64_t> ticket{kParts};
+  std::atomic<uint32_t> done{0};
+  const Part* part = nullptr;
+  std::atomic<bool> closed{false};
+  std::mutex mutex;
+  std::condition_variable idle;
+  int running = 0;
+
+  // Takes parts until none is left; returns the piece of work that it saw last.
+  uint32_t work() {
+    for (;;) {
+      const uint64_t claim = ticket.fetch_add(1, std::memory_order_acq_rel);
+      if (uint32_t(claim) >= kParts) return uint32_t(claim >> 32);
+      (*part)(uint32_t(claim));
+      if (done.fetch_add(1, std::memory_order_acq_rel) + 1 == kParts) done.notify_all();
+    }
+  }
+
+  void help() {
+    while (!closed.load(std::memory_order_acquire)) {
+      const uint32_t seen = work();
+      for (int spin = 0; spin < kSpins && uint32_t(ticket.load(std::memory_order_acquire) >> 32) == seen; ++spin) pause();
+      for (uint64_t now; uint32_t((now = ticket.load(std::memory_order_acquire)) >> 32) == seen;) ticket.wait(now);
+    }
+  }
+
+  static constexpr int kSpins = 2000;
+  static void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+};
+
+Team::Team(const Submit& submit, int helpers) : job_(std::make_shared<Job>()) {
+  for (int h = 0; h < helpers; ++h)
+    submit([job = job_] {
+      {
+        std::lock_guard lock(job->mutex);
+        if (job->closed) return;
+        ++job->running;
+      }
+      job->help();
+      std::lock_guard lock(job->mutex);
+      if (--job->running == 0) job->idle.notify_all();
+    });
+}
+
+Team::~Team() {
+  {
+    std::lock_guard lock(job_->mutex);
+    job_->closed = true;
+  }
+  job_->ticket.store(((job_->ticket.load() >> 32) + 1) << 32 | kParts);
+  job_->ticket.notify_all();
+  std::unique_lock lock(job_->mutex);
+  job_->idle.wait(lock, [&] { return job_->running == 0; });
+}
+
+void Team::run(const Part& part) {
+  job_->part = &part;
+  job_->done.store(0, std::memory_order_relaxed);
+  job_->ticket.store(((job_->ticket.load(std::memory_order_relaxed) >> 32) + 1) << 32, std::memory_order_release);
+  job_->ticket.notify_all();
+  job_->work();
+  for (int spin = 0; spin < Job::kSpins && job_->done.load(std::memory_order_acquire) < kParts; ++spin) Job::pause();
+  for (uint32_t now; (now = job_->done.load(std::memory_order_acquire)) < kParts;) job_->done.wait(now);
+}
+
 }  // namespace qjax

@@ -35,4 +35,24 @@ class Turns {
 void share(const Submit& submit, int helpers, int64_t blocks,
            const std::function<void(const std::function<int64_t()>&)>& work);
 
+// Threads that go through one piece of work after the other together. Every piece falls into the same number of
+// parts, so that what is summed over parts does not depend on who took which.
+class Team {
+ public:
+  static constexpr uint32_t kParts = 16;
+  using Part = std::function<void(uint32_t)>;
+
+  Team(const Submit& submit, int helpers);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  // Calls part(0) to part(kParts - 1), which must not throw, and returns when all are done.
+  void run(const Part& part);
+
+ private:
+  struct Job;
+  std::shared_ptr<Job> job_;  // shared: a helper may begin after the team has gone
+};
+
 }  // namespace qjax

@@ -11,6 +11,7 @@
 namespace qjax {
 
 inline constexpr int kMaxQubits = 30;
+inline constexpr double kMaxOperations = 1 << 21;  // schedules unroll loops
 inline constexpr int32_t kTableVersion = 2;
 
 // scale * params[param] * features[feature] + offset; -1 stands for an absent factor.
@@ -68,6 +69,7 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<Term> terms;  // sorted by x
   bool has_dense = false;
+  double operations = 0;  // with loops unrolled
   std::unique_ptr<const Schedules> schedules = std::make_unique<Schedules>();
 };
 

@@ -111,8 +111,14 @@ class Runner {
   void apply(const Pass& pass) {
     State<T>& psi = space_.psi;
     switch (pass.kind) {
-      case Pass::kBlock:
-        return run_blocks<T>(psi, pass, space_.values, space_.scratch, space_.table, 0, Blocks::count(pass));
+      case Pass::kBlock: {
+        const Gates<T> gates(pass, space_.values, false);
+        build_table<T>(pass, space_.values, gates.scale, space_.table);
+        in_parts(Blocks::count(pass), [&](uint32_t begin, uint32_t end, uint32_t) {
+          run_blocks<T>(psi, pass, gates, space_.table, begin, end);
+        });
+        return;
+      }
       case Pass::kDiagonal:
         return apply_phases<T>(psi, pass.strings, space_.values, false);
       case Pass::kRotation: {
@@ -132,9 +138,15 @@ class Runner {
     State<T>&psi = space_.psi, &lambda = space_.lambda;
     switch (pass.kind) {
       case Pass::kBlock: {
-        Overlaps<T> overlaps;
-        run_blocks_backward<T>(psi, lambda, pass, space_.values, space_.scratch, space_.table, space_.weights,
-                               changes_states, 0, Blocks::count(pass), overlaps);
+        const Gates<T> gates(pass, space_.values, true);
+        if (changes_states) build_table<T>(pass, space_.values, gates.scale, space_.table);
+        Overlaps<T>& overlaps = space_.parts[0];
+        const uint32_t used = in_parts(Blocks::count(pass), [&](uint32_t begin, uint32_t end, uint32_t part) {
+          space_.parts[part] = {};
+          run_blocks_backward<T>(psi, lambda, pass, gates, space_.table, changes_states, begin, end, space_.parts[part]);
+        });
+        for (uint32_t part = 1; part < used; ++part) overlaps.add(space_.parts[part], 1u << pass.local_bits());
+        finish_overlaps<T>(pass, gates, changes_states, overlaps);
         for (size_t k = 0; k < pass.chains.size(); ++k) gradients.add(pass.chains[k], overlaps.across[k]);
         for (size_t k = 0; k < pass.lane_chains.size(); ++k) gradients.add(pass.lane_chains[k], overlaps.in_lanes[k]);
         return;
@@ -164,6 +176,20 @@ class Runner {
         move_across<T>(psi, pass.axes[0].flip, pass.lane_bits[0]);
         return move_across<T>(lambda, pass.axes[0].flip, pass.lane_bits[0]);
     }
+  }
+
+  // Calls work(begin, end, part) for parts of [0, count); returns how many parts there were.
+  template <class Work>
+  uint32_t in_parts(uint32_t count, Work&& work) {
+    if (!space_.team || count < Team::kParts) {
+      work(0, count, 0);
+      return 1;
+    }
+    space_.team->run([&](uint32_t part) {
+      const uint64_t total = count;
+      work(uint32_t(total * part / Team::kParts), uint32_t(total * (part + 1) / Team::kParts), part);
+    });
+    return Team::kParts;
   }
 
   Turn<V> turn(int32_t chain) const { return space_.values.turn(chain, schedule_.chains[chain].first_turn); }

@@ -6,8 +6,6 @@
 namespace qjax {
 namespace {
 
-constexpr size_t kMaxTurns = size_t(1) << 23;
-
 class Scheduler {
  public:
   Scheduler(const Plan& plan, Schedule& out)
@@ -38,7 +36,6 @@ class Scheduler {
   Frame& frame() { return out_.frame; }
 
   int32_t add_turn(const Angle& angle, int64_t param_shift, int64_t feature_shift) {
-    if (out_.turns.size() >= kMaxTurns) throw TableError("the circuit has too many gates for the native engine");
     out_.turns.push_back({angle.param < 0 ? -1 : int32_t(angle.param + param_shift),
                           angle.feature < 0 ? -1 : int32_t(angle.feature + feature_shift), angle.scale, angle.offset});
     return int32_t(out_.turns.size() - 1);

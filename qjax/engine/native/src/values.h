@@ -202,6 +202,11 @@ class Values {
     alignas(64) double halves[kWidth], sines[kWidth], cosines[kWidth];
     for (int32_t t = chain.first_turn; t < chain.first_turn + chain.num_turns; ++t) {
       const TurnRef& turn = schedule_->turns[t];
+      Turn<V>& out = lane_turns_[lane_turn(index, t)];
+      if (turn.feature < 0 && !mixed_) {
+        out = {splat<T>(shared_turns_[t].sine), splat<T>(shared_turns_[t].cosine)};
+        continue;
+      }
       for (int l = 0; l < kWidth; ++l) {
         double value = turn.param < 0 && turn.feature < 0 ? 0.0 : turn.scale;
         if (turn.param >= 0) value *= rows.params[l][turn.param];
@@ -209,7 +214,6 @@ class Values {
         halves[l] = (value + turn.offset) / 2;
       }
       sincos(halves, kWidth, sines, cosines);
-      Turn<V>& out = lane_turns_[lane_turn(index, t)];
       for (int l = 0; l < kWidth; ++l) {
         out.sine[l] = T(sines[l]);
         out.cosine[l] = T(cosines[l]);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "adjoint.h"
+#include "parallel.h"
 
 namespace qjax {
 
@@ -10,9 +11,9 @@ struct Workspace {
   using V = typename Lanes<T>::V;
   State<T> psi{}, lambda{}, spare{};  // spare: dense unitaries go from one buffer to another
   Values<T> values;
-  Amp<T>* scratch;   // a block of both states
-  Amp<T>* table;
-  V* weights;
+  Amp<T>* table;     // of a pass
+  Overlaps<T>* parts;  // of a pass, one for each part of a team
+  Team* team = nullptr;  // who shares the passes, if anybody
   Amp<T>* dense;     // coefficients
   Amp<T>* term_weights;
   V* term_sums;
@@ -34,9 +35,8 @@ struct Workspace {
     if (plan.has_dense) take(spare.data, vectors);
     if (plan.has_dense) take(dense, 256);
     values.lay_out(schedule, mixed, take);
-    take(scratch, size_t(2) << kMaxLocalBits);
     take(table, size_t(1) << (kMaxLocalBits + kMaxVariants));
-    take(weights, size_t(1) << kMaxLocalBits);
+    if (backward) take(parts, Team::kParts);
     take(term_weights, plan.terms.size());
     take(term_sums, plan.terms.size());
     take(results, plan.num_observables);

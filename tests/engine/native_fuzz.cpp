@@ -1,0 +1,88 @@
+// Runs the native kernel on tables of circuits and on mutations of them; built with sanitizers by a test.
+//
+// Usage: native_fuzz FILE MUTATIONS SEED. The file holds tables: two int64 sizes, int32 words, float64 constants.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine.h"
+
+using namespace qjax;
+
+namespace {
+
+constexpr int kLargestRun = 8;  // qubits
+constexpr double kLongestRun = 500;
+
+const Threads kTwo{[](std::function<void()> task) { std::thread(std::move(task)).detach(); }, 2};
+
+template <class T>
+std::vector<T> numbers(std::mt19937& random, size_t count) {
+  std::normal_distribution<double> normal;
+  std::vector<T> out(count);
+  for (T& value : out) value = T(normal(random));
+  return out;
+}
+
+// Everything that the kernel offers, with arrays of just the size that they must have.
+template <class T>
+bool run(const Plan& plan, std::mt19937& random, int64_t sets, int64_t samples) {
+  const std::vector<int64_t> grid{sets, samples};
+  const auto params = numbers<T>(random, sets * plan.num_params), features = numbers<T>(random, samples * plan.num_features);
+  const auto cotangents = numbers<T>(random, sets * samples * plan.num_observables);
+  const Rowed p{params.data(), {sets, 1}}, f{features.data(), {1, samples}}, c{cotangents.data(), {sets, samples}};
+  std::vector<T> values(cotangents.size()), param_gradients(params.size()), feature_gradients(features.size());
+  std::vector<T> states(size_t(2 * sets * samples) << plan.num_qubits), squares(states.size() / 2);
+  evaluate<T>(plan, grid, p, f, values.data(), kTwo);
+  pull_back<T>(plan, grid, p, f, c, param_gradients.data(), {sets, 1}, feature_gradients.data(), {1, samples}, kTwo);
+  read_states<T>(plan, grid, p, f, false, states.data(), kTwo);
+  read_states<T>(plan, grid, p, f, true, squares.data(), kTwo);
+  double norm = 0;
+  for (T square : squares) norm += square;
+  return std::fabs(norm / double(sets * samples) - 1) < 1e-3;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 4) return 2;
+  std::FILE* file = std::fopen(argv[1], "rb");
+  if (!file) return 2;
+  std::mt19937 random(std::atoi(argv[3]));
+  int accepted = 0, rejected = 0;
+  for (int64_t sizes[2]; std::fread(sizes, sizeof(int64_t), 2, file) == 2;) {
+    std::vector<int32_t> words(sizes[0]);
+    std::vector<double> constants(sizes[1]);
+    if (std::fread(words.data(), sizeof(int32_t), words.size(), file) != words.size()) return 2;
+    if (std::fread(constants.data(), sizeof(double), constants.size(), file) != constants.size()) return 2;
+    const Plan plan = decode({words.data(), words.size(), constants.data(), constants.size()});
+    for (const auto& [sets, samples] : {std::pair<int64_t, int64_t>{1, 1}, {2, 3}, {1, 37}, {5, 2}})
+      if (!run<float>(plan, random, sets, samples) || !run<double>(plan, random, sets, samples)) {
+        std::puts("a state is not normalised");
+        return 1;
+      }
+    const int32_t odd[] = {-1, 0, 1, 2, 7, 31, INT32_MAX, INT32_MIN};
+    for (int k = 0; k < std::atoi(argv[2]); ++k) {
+      std::vector<int32_t> mutated = words;
+      for (int times = 1 + random() % 3; times > 0; --times)
+        mutated[random() % mutated.size()] = random() % 2 ? odd[random() % 8] : int32_t(random() % 64);
+      if (random() % 4 == 0) mutated.resize(random() % (mutated.size() + 1));
+      std::vector<double> fewer(constants.begin(), constants.end() - random() % 2);
+      try {
+        const Plan other = decode({mutated.data(), mutated.size(), fewer.data(), fewer.size()});
+        ++accepted;
+        if (other.num_qubits <= kLargestRun && other.operations <= kLongestRun && other.num_params <= 100 &&
+            other.num_features <= 100 && other.num_observables <= 100)
+          run<float>(other, random, 1, 2);
+      } catch (const TableError&) {
+        ++rejected;
+      }
+    }
+  }
+  std::printf("%d accepted, %d rejected\n", accepted, rejected);
+  return accepted > 0 && rejected > 0 ? 0 : 1;
+}

@@ -1,0 +1,73 @@
+"""The native kernel under address and undefined-behaviour sanitizers, on sound and on mutated tables."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import qjax
+from qjax.engine.native.lowering import lower_to_table
+from tests.circuits import random_circuit
+from tests.engine.test_native import every_gate, observables
+
+SOURCES = Path(qjax.__file__).parent / "engine/native/src"
+FLAGS = (
+    "-std=gnu++20",
+    "-O0",
+    "-g1",
+    "-Wno-psabi",
+    "-pthread",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=all",
+)
+
+
+@pytest.fixture(scope="session")
+def fuzzer(tmp_path_factory):
+    """The stand-alone program, built for this run."""
+    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    folder = tmp_path_factory.mktemp("sanitized")
+    (folder / "empty.cpp").write_text("int main() { return 0; }\n")
+    probe = compiler and subprocess.run(
+        [compiler, *FLAGS, "-o", folder / "empty", folder / "empty.cpp"], capture_output=True, check=False
+    )
+    if not probe or probe.returncode:
+        pytest.skip("there is no C++ compiler with sanitizers")
+    levels = ["-march=x86-64-v2"] if platform.machine() in ("x86_64", "AMD64") else []
+    names = ("decode", "schedule", "engine", "memory", "parallel")
+    sources = [str(SOURCES / f"{name}.cpp") for name in names]
+    program = folder / "native_fuzz"
+    main = str(Path(__file__).parent / "native_fuzz.cpp")
+    subprocess.run([compiler, *FLAGS, *levels, f"-I{SOURCES}", "-o", program, main, *sources], check=True)
+    return program
+
+
+def run(program, path, circuits, mutations, seed):
+    with path.open("wb") as file:
+        for index, circuit in enumerate(circuits):
+            wanted = observables(circuit.num_qubits)
+            table = lower_to_table(circuit, wanted, keep_phase=index % 2 == 0)
+            np.array([table.words.size, table.constants.size], np.int64).tofile(file)
+            table.words.tofile(file)
+            table.constants.tofile(file)
+    done = subprocess.run(
+        [program, path, str(mutations), str(seed)], capture_output=True, text=True, timeout=3000, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_sound_and_mutated_tables(fuzzer, tmp_path):
+    circuits = [every_gate(3), every_gate(5), random_circuit(1, 4, 12), random_circuit(2, 1, 5)]
+    run(fuzzer, tmp_path / "tables", circuits, mutations=300, seed=0)
+
+
+@pytest.mark.long
+def test_many_tables(fuzzer, tmp_path):
+    circuits = [random_circuit(seed, 1 + seed % 8, 20) for seed in range(40)]
+    run(fuzzer, tmp_path / "tables", circuits, mutations=2000, seed=1)
