@@ -72,14 +72,16 @@ class Bench:
         peers = tuple(peers)
         lost: dict[str, str] = {}
         for cell in cells:
-            for peer in peers:
-                row = self._row(peer, cell, lost.get(peer))
-                if is_sweep and row.status in ("timeout", "failed"):
-                    lost[peer] = f"gave nothing at {cell.label}"
-                rows.append(row)
+            with _Subject(cell, self) as subject:
+                for peer in peers:
+                    row = self._row(peer, subject, lost.get(peer))
+                    if is_sweep and row.status in ("timeout", "failed"):
+                        lost[peer] = f"gave nothing at {cell.label}"
+                    rows.append(row)
         return rows
 
-    def _row(self, peer: str, cell: Cell, lost: str | None) -> Row:
+    def _row(self, peer: str, subject: _Subject, lost: str | None) -> Row:
+        cell = subject.cell
         name = row_name(peer, cell.name, len(self.cores))
         if name in self.journal.results:
             row = Row(**self.journal.results[name])
@@ -87,7 +89,7 @@ class Bench:
                 return row
         if lost is None:
             self.say(f"{cell.label}: {load(peer).title}")
-            row = self._measure(peer, cell)
+            row = self._measure(peer, subject)
         else:
             row = Row(peer, cell.name, len(self.cores), "not tried", lost)
         row = replace(row, timeout=self.limits.timeout, rounds=self.limits.rounds)
@@ -100,48 +102,45 @@ class Bench:
             return row.timeout >= self.limits.timeout
         return row.status in ("absent", "no way", "wrong") or row.rounds >= self.limits.rounds
 
-    def _measure(self, name: str, cell: Cell) -> Row:
-        peer, key = load(name), (name, cell.name, len(self.cores))
+    def _measure(self, name: str, subject: _Subject) -> Row:
+        peer, cell = load(name), subject.cell
+        key = (name, cell.name, len(self.cores))
         if peer.versions is None:
             return Row(*key, "absent", f"needs {', '.join(peer.packages)}")
         if cell.task not in peer.tasks:
-            return Row(*key, "no way", "")
+            return Row(*key, "no way")
         try:
             reference = self.reference(cell)
         except (WorkerTimeoutError, WorkerFailureError) as problem:
             return Row(*key, "failed", f"no reference to compare with: {problem}")
         try:
+            if name == SUBJECT:
+                return self._compared(Row(*key, "measured"), subject.worker, reference, None)
             with Worker(name, cell, self.cores) as worker:
-                first = worker.ask({"do": "prepare"}, self.limits.timeout)
-                off = deviation(first["answer"], reference)
-                if off > TOLERANCE:
-                    return Row(*key, "wrong", f"off by {off:.1e}", first=first["seconds"], deviation=off)
-                steady, subject_steady, ratio = self._rounds(name, worker, cell)
-                peak = worker.peak_rss
-        except WorkerTimeoutError as problem:
-            return Row(*key, "timeout", str(problem))
+                return self._compared(Row(*key, "measured"), worker, reference, subject)
         except WorkerFailureError as problem:
             return Row(*key, "failed", str(problem))
-        return Row(
-            *key,
-            "measured",
-            first=first["seconds"],
-            steady=steady,
-            subject_steady=subject_steady,
-            ratio=ratio,
-            deviation=off,
-            peak_rss=peak,
-        )
 
-    def _rounds(self, name: str, worker: Worker, cell: Cell) -> tuple[float, float, float]:
-        if name == SUBJECT:
-            shortest = min(self.take_turns([worker])[0])
-            return shortest, shortest, 1.0
-        with Worker(SUBJECT, cell, self.cores) as subject:
-            subject.ask({"do": "prepare"}, self.limits.timeout)
-            ours, theirs = self.take_turns([subject, worker])
-        ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
-        return min(theirs), min(ours), ratio
+    def _compared(self, row: Row, worker: Worker, reference: list[float], subject: _Subject | None) -> Row:
+        """The row of a worker: its first call, its answer, and then its steady time beside the subject's."""
+        try:
+            first = worker.ask({"do": "prepare"}, self.limits.timeout)
+            off = deviation(first["answer"], reference)
+            row = replace(row, first=first["seconds"], deviation=off)
+            if off > TOLERANCE:
+                return replace(row, status="wrong", note=f"off by {off:.1e}")
+            if subject is None:
+                shortest = min(self.take_turns([worker])[0])
+                row = replace(row, steady=shortest, subject_steady=shortest, ratio=1.0)
+            else:
+                ours, theirs = self.take_turns([subject.prepared(), worker])
+                ratio = median(b / a for a, b in zip(ours, theirs, strict=True))
+                row = replace(row, steady=min(theirs), subject_steady=min(ours), ratio=ratio)
+            return replace(row, peak_rss=worker.peak_rss)
+        except WorkerTimeoutError as problem:
+            return replace(row, status="timeout", note=str(problem))
+        except WorkerFailureError as problem:
+            return replace(row, status="failed", note=str(problem))
 
     def take_turns(self, workers: list[Worker]) -> list[list[float]]:
         """Measures prepared workers in turn.
@@ -169,3 +168,36 @@ class Bench:
             with Worker(REFERENCE, cell, self.cores) as worker:
                 self._references[cell.name] = worker.ask({"do": "prepare"}, REFERENCE_LIMIT)["answer"]
         return self._references[cell.name]
+
+
+class _Subject:
+    """This project's worker at a cell, beside which all peers are measured; started when it is needed."""
+
+    def __init__(self, cell: Cell, bench: Bench):
+        self.cell = cell
+        self._bench = bench
+        self._worker: Worker | None = None
+        self._is_prepared = False
+
+    @property
+    def worker(self) -> Worker:
+        """The worker, which has run nothing if it was not asked to."""
+        if self._worker is None or not self._worker.is_alive:
+            self._is_prepared = False
+            self._worker = Worker(SUBJECT, self.cell, self._bench.cores)
+        return self._worker
+
+    def prepared(self) -> Worker:
+        """The worker after its first call."""
+        worker = self.worker
+        if not self._is_prepared:
+            worker.ask({"do": "prepare"}, self._bench.limits.timeout)
+            self._is_prepared = True
+        return worker
+
+    def __enter__(self) -> _Subject:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.close()

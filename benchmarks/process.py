@@ -23,6 +23,9 @@ _THREAD_VARIABLES = (
     "QULACS_NUM_THREADS",
     "NUMBA_NUM_THREADS",
 )
+_MANY_QUBITS = 13
+"""Smaller states are faster on one OpenMP thread: two spend longer waiting for each other."""
+
 STARTUP_LIMIT = 120.0
 """Seconds in which a worker must have imported its packages."""
 
@@ -35,10 +38,17 @@ class WorkerFailureError(Exception):
     """A worker ended by itself; the message is the last line that it wrote."""
 
 
-def worker_environment(num_cores: int) -> dict[str, str]:
-    """Environment of a worker: as many threads as cores, and every compilation done anew."""
+def worker_environment(num_threads: int) -> dict[str, str]:
+    """Environment of a worker: that many threads for OpenMP, and every compilation done anew.
+
+    Args:
+        num_threads: how many.
+
+    Returns:
+        The variables.
+    """
     environment = {key: value for key, value in os.environ.items() if key != "JAX_COMPILATION_CACHE_DIR"}
-    environment |= {name: str(num_cores) for name in _THREAD_VARIABLES}
+    environment |= {name: str(num_threads) for name in _THREAD_VARIABLES}
     environment |= {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_COMPILATION_CACHE": "false"}
     environment["PYTHONPATH"] = os.pathsep.join([str(_ROOT), environment.get("PYTHONPATH", "")])
     return environment
@@ -71,7 +81,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=worker_environment(len(cores)),
+            env=worker_environment(len(cores) if cell.num_qubits >= _MANY_QUBITS else 1),
             start_new_session=True,  # Ctrl-C is this process's alone to handle
         )
         self._last_words: deque[str] = deque(maxlen=50)
@@ -79,11 +89,7 @@ class Worker:
         self._listener.start()
         self._buffer = b""
         self.peak_rss = 0
-        try:
-            self.started = self._reply(STARTUP_LIMIT)
-        except BaseException:
-            self.close()
-            raise
+        self.started = self._reply(STARTUP_LIMIT)
 
     def ask(self, order: dict[str, Any], limit: float) -> dict[str, Any]:
         """Sends an order and waits for its reply.
@@ -107,6 +113,11 @@ class Worker:
             raise self._failure() from None
         return self._reply(limit)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Ends the process."""
         self._process.kill()
@@ -123,6 +134,13 @@ class Worker:
         self.close()
 
     def _reply(self, limit: float) -> dict[str, Any]:
+        try:
+            return self._read_reply(limit)
+        except BaseException:
+            self.close()  # a late reply must not be taken for the next one's
+            raise
+
+    def _read_reply(self, limit: float) -> dict[str, Any]:
         assert self._process.stdout is not None
         end = time.monotonic() + limit
         with selectors.DefaultSelector() as selector:

@@ -28,7 +28,7 @@ from qjax.train.result import Result
 
 def main() -> None:
     """Measures and prints one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--epochs", type=int, nargs="+", default=[5, 100])
     parser.add_argument("--engine", default="native", choices=["native", "xla"])

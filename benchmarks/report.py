@@ -14,7 +14,7 @@ from benchmarks.plots import draw_sweeps
 from benchmarks.profile import Profile
 from benchmarks.rows import rows_of
 from benchmarks.strategies import Strategy, strategies_table
-from benchmarks.table import main_table, peers_table
+from benchmarks.table import main_table, peers_table, summary_table
 
 
 def write_report(
@@ -58,7 +58,8 @@ def _sections(
     tables = {"cells": profile.cells, "random": profile.random} | {n: tuple(f()) for n, f in SWEEPS.items()}
     for part in profile.parts:
         if part in tables:
-            sections += [f"## {_TITLES[part]}", main_table(rows, tables[part], peers, cores)]
+            shown = rows, tables[part], peers, cores
+            sections += [f"## {_TITLES[part]}", summary_table(*shown), main_table(*shown)]
     paths = draw_sweeps(folder, rows, peers, cores)
     sections += [f"![{path.stem}]({path.name})" for path in paths]
     if "strategies" in results:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.cell import Cell
-from benchmarks.peers import load
+from benchmarks.peers import SUBJECT, load
 from benchmarks.rows import Row
 
 _WORDS = {"wrong": "wrong answer", "no way": "-", "absent": "not installed"}
@@ -49,6 +49,33 @@ def main_table(rows: Iterable[Row], cells: Sequence[Cell], peers: Sequence[str],
     for cell in cells:
         found = [by_key.get((peer, cell.name, cores)) for peer in shown]
         lines.append(_line([cell.label, *(entry(row) for row in found), ratio_entry(best(found))]))
+    return "\n".join(lines)
+
+
+def summary_table(rows: Iterable[Row], cells: Sequence[Cell], peers: Sequence[str], cores: int) -> str:
+    """A line for each cell: this project and the fastest of the peers.
+
+    Args:
+        rows: all rows.
+        cells: the cells, in order.
+        peers: the peers.
+        cores: which rows.
+
+    Returns:
+        The table.
+    """
+    lines = [
+        _line(["circuit", "qjax", "fastest peer", "it takes", "nothing in the time given"]),
+        _line(["---", "--:", "---", "--:", "---"]),
+    ]
+    for cell in cells:
+        found = [row for row in rows if (row.cell, row.cores) == (cell.name, cores) and row.peer in peers]
+        subject = next((row for row in found if row.peer == SUBJECT), None)
+        fastest = best(found)
+        silent = [load(row.peer).title for row in found if row.status in ("timeout", "failed", "not tried")]
+        other = "-" if fastest is None else f"{load(fastest.peer).title}: {entry(fastest)}"
+        times = "-" if fastest is None else f"{number(fastest.ratio)}x"
+        lines.append(_line([cell.label, entry(subject), other, times, ", ".join(silent)]))
     return "\n".join(lines)
 
 

@@ -25,6 +25,10 @@ class Clock:
     jitter: Callable[[], float] = field(default=random.random)
 
 
+CLOCK = Clock()
+"""This machine's clock."""
+
+
 def retry_delay(attempt: int, retry_after: str | None, jitter: float, *, longest: float = 30.0) -> float:
     """How long to wait before a request is repeated.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from hw.errors import JobFailedError, RefusedError, ResultError
@@ -98,7 +99,13 @@ def collect(
         nonlocal jobs
         watched[one.submission.job_id] = one
         jobs += 1
-        poller.watch(one.submission.job_id, len(one.work.circuits), one.began)
+        beside = partial(cancel_others, service, one.work.fingerprint, one.submission.job_id)
+        poller.watch(
+            one.submission.job_id,
+            len(one.work.circuits),
+            one.began,
+            beside if one.submission.unsure else None,
+        )
 
     for one in sent:
         watch(one)
@@ -106,8 +113,6 @@ def collect(
     while watched:
         for job_id, record in poller.finished(deadline):
             one = watched.pop(job_id)
-            if one.submission.unsure:
-                cancel_others(service, one.work.fingerprint, job_id)
             found, failed = _outcomes(service, record, len(one.work.circuits), sharpen)
             for index, probabilities in found.items():
                 results[one.positions[index]] = read_distribution(probabilities, one.work.num_qubits)

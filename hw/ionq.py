@@ -2,38 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
 
-from hw.backoff import Clock
 from hw.batch import Grid, Measured, draw_shots, make_grid, to_estimate
-from hw.client import Client, Secret, find_host, find_key
+from hw.checks import check_settings
+from hw.circuits import Serving, plan_jobs, seed_digest, shots_of_rows, write_circuits
+from hw.client import Secret
 from hw.collection import Sent, collect
-from hw.journal import Journal, MemoryJournal
-from hw.limits import MAX_SHOTS, Limits, Load, split
+from hw.connection import Connection
+from hw.journal import Journal
+from hw.native import Entangler, entangler_of
 from hw.payload import DEFAULT_SHOTS, Settings, make_work
 from hw.planning import Plan, Price, count_gates, read_price
 from hw.policy import Policy
-from hw.polling import Durations
 from hw.results import as_counted
-from hw.service import Service
 from hw.submission import ensure
-from hw.targets import DEBIASING_SHOTS, NOISE_MODELS, SIMULATOR, check_target, num_qubits
-from hw.template import basis_change, circuit_texts, translate
+from hw.targets import SIMULATOR
 from qjax.circuit import Circuit
 from qjax.errors import ArgumentError
 from qjax.executor import Estimate
 from qjax.observables import PauliSum
-
-_Index = tuple[tuple[int, ...], ...]
 
 
 class Handle(NamedTuple):
@@ -48,7 +43,7 @@ class Handle(NamedTuple):
 
     grid: Grid
     sent: tuple[Sent, ...]
-    serving: tuple[tuple[int, ...], ...]
+    serving: Serving
     shots: tuple[int, ...] | None
 
     @property
@@ -123,7 +118,7 @@ class IonQ:
     def __post_init__(self):
         if isinstance(self.api_key, str):
             object.__setattr__(self, "api_key", Secret(self.api_key))
-        _check(self)
+        check_settings(vars(self))
 
     @property
     def exact(self) -> bool:
@@ -208,24 +203,25 @@ class IonQ:
             covariance=covariance,
             random=not self.exact,
         )
-        shots = None if self.shots is None else self._shots_of_rows(grid)
-        service = self._runtime.ready(self, circuit.num_qubits)
-        circuits, index = _circuits(grid, merge=self._is_ideal)
+        shots = None if self.shots is None else shots_of_rows(grid, self.shots)
+        service = self._connection.ready(circuit.num_qubits)
+        circuits, serving = write_circuits(grid, self._entangler, merge=self._is_ideal)
         sent: list[Sent] = []
-        for settings, positions in self._jobs(circuits, index, shots):
-            draw = "" if self._is_ideal else _digest([circuits[each].seed for each in positions])
+        for part in plan_jobs(grid, circuits, serving, shots, merged=self._is_ideal):
+            members = [circuits[position] for position in part.positions]
+            draw = "" if self._is_ideal else seed_digest(members)
             work = make_work(
-                settings if settings.noise is None else replace(settings, seed=int(draw[:7], 16)),
+                self._settings(part.shots, draw),
                 circuit.num_qubits,
-                [circuits[each].text for each in positions],
-                scope=self._runtime.journal.scope,
+                [each.text for each in members],
+                scope=self._connection.journal.scope,
                 service=urlsplit(service.client.host).hostname or "",
                 draw=draw,
             )
             began = service.clock.now()
-            submission = ensure(service, self._runtime.journal, work, self._policy)
-            sent.append(Sent(work, submission, tuple(positions), began))
-        return Handle(grid, tuple(sent), index, shots)
+            submission = ensure(service, self._connection.journal, work, self._policy)
+            sent.append(Sent(work, submission, part.positions, began))
+        return Handle(grid, tuple(sent), serving, shots)
 
     def collect(self, handle: Handle) -> Estimate:
         """Waits for circuits that were sent.
@@ -248,14 +244,14 @@ class IonQ:
                 "it is True, and the service only checks such jobs",
                 "Send them with `submit`, and ask `cost` what they would cost.",
             )
-        runtime = self._runtime
+        connection = self._connection
         found = collect(
-            runtime.service,
-            runtime.journal,
+            connection.service,
+            connection.journal,
             self._policy,
             handle.sent,
-            runtime.durations,
-            shortest=runtime.shortest,
+            connection.durations,
+            shortest=connection.shortest,
             sharpen=self.sharpen,
         )
         rows = [[found.distributions[each] for each in row] for row in handle.serving]
@@ -277,7 +273,7 @@ class IonQ:
             ArgumentError: if the circuits are too large for the target.
             ServiceError: if it does not, or cannot be reached.
         """
-        self._runtime.ready(self, num_qubits)
+        self._connection.ready(num_qubits)
 
     def plan(
         self,
@@ -306,17 +302,15 @@ class IonQ:
         grid = make_grid(
             circuit, params, features, observables, key=None, mask=mask, covariance=False, random=False
         )
-        shots = None if self.shots is None else self._shots_of_rows(grid)
-        circuits, index = _circuits(grid, merge=self._is_ideal)
-        jobs = list(self._jobs(circuits, index, shots))
-        per_circuit = count_gates(circuit, observables)
-        two = len(circuits) * per_circuit.two
+        shots = None if self.shots is None else shots_of_rows(grid, self.shots)
+        circuits, serving = write_circuits(grid, self._entangler, merge=self._is_ideal)
+        parts = list(plan_jobs(grid, circuits, serving, shots, merged=self._is_ideal))
         return Plan(
             circuits=len(circuits),
-            jobs=len(jobs),
-            shots=sum((settings.shots or 0) * len(positions) for settings, positions in jobs),
-            gates_1q=sum(each.load.gates for each in circuits) - two,
-            gates_2q=two,
+            jobs=len(parts),
+            shots=sum((part.shots or 0) * len(part.positions) for part in parts),
+            gates_1q=sum(each.gates_1q for each in circuits),
+            gates_2q=sum(each.gates_2q for each in circuits),
         )
 
     def price(self, circuit: Circuit, observables: PauliSum | Sequence[PauliSum]) -> Price | None:
@@ -332,7 +326,7 @@ class IonQ:
         Raises:
             ServiceError: if it does not take the key, or cannot be reached.
         """
-        service = self._runtime.ready(self, circuit.num_qubits)
+        service = self._connection.ready(circuit.num_qubits)
         gates = count_gates(circuit, observables)
         shots = max(self.shots) if isinstance(self.shots, tuple) else self.shots
         body = service.estimate(
@@ -355,192 +349,40 @@ class IonQ:
             handle: what `submit` gave.
         """
         for one in handle.sent:
-            self._runtime.service.cancel(one.submission.job_id)
-            self._runtime.journal.finish(one.work.fingerprint, "canceled")
+            self._connection.service.cancel(one.submission.job_id)
+            self._connection.journal.finish(one.work.fingerprint, "canceled")
 
     def close(self) -> None:
         """Closes the connections; a later call opens new ones."""
-        runtime = self.__dict__.pop("_runtime", None)
-        if runtime is not None:
-            runtime.service.client.close()
+        connection = self.__dict__.pop("_connection", None)
+        if connection is not None:
+            connection.service.client.close()
 
     @property
     def _is_ideal(self) -> bool:
         return self.target == SIMULATOR and self.noise_model is None
+
+    @property
+    def _entangler(self) -> Entangler | None:
+        return None if self.gateset == "qis" else entangler_of(self.noise_model or self.target)
 
     @cached_property
     def _policy(self) -> Policy:
         return Policy(**{each.name: getattr(self, each.name) for each in fields(Policy)})
 
     @cached_property
-    def _runtime(self) -> _Runtime:
-        return _Runtime(self)
+    def _connection(self) -> Connection:
+        return Connection(self.target, self.remote_host, self.api_key, self.journal, self.poll_seconds)
 
-    def _shots_of_rows(self, grid: Grid) -> tuple[int, ...]:
-        if not isinstance(self.shots, tuple):
-            return (int(self.shots or 0),) * len(grid.rows)
-        if len(self.shots) != grid.shape[0]:
-            raise ArgumentError(
-                "shots",
-                f"hold one number for each of the {grid.shape[0]} parameter set(s)",
-                f"it holds {len(self.shots)}",
-                "Pass one integer to use it for all.",
-            )
-        return tuple(self.shots[s] for s, _ in grid.rows)
-
-    def _jobs(
-        self, circuits: Sequence[_Circuit], index: _Index, shots: tuple[int, ...] | None
-    ) -> Iterator[tuple[Settings, list[int]]]:
-        """The jobs of a call: their settings, and which circuits are in each."""
-        by_shots: dict[int | None, list[int]] = {}
-        if self._is_ideal:
-            # Its results do not depend on the shots, so neither does what is sent.
-            by_shots[self.shots if isinstance(self.shots, int) else None] = list(range(len(circuits)))
-        else:
-            for row, number in zip(index, shots or (), strict=True):
-                by_shots.setdefault(number, []).extend(row)
-        is_machine = self.target != SIMULATOR
-        for number, members in by_shots.items():
-            settings = Settings(
-                target=self.target,
-                gateset=self.gateset,
-                shots=number,
-                noise=self.noise_model,
-                debiasing=self.debiasing if is_machine else None,
-                dry_run=self.dry_run,
-                session=self.session,
-            )
-            for part in split([circuits[each].load for each in members], Limits()):
-                yield settings, [members[each] for each in part]
-
-
-class _Circuit(NamedTuple):
-    """A circuit in the service's form, what it takes of a job, and what its shots are drawn by."""
-
-    text: str
-    load: Load
-    seed: tuple[int, ...]
-
-
-class _Runtime:
-    """What an executor keeps between calls: connections, the journal, and how long jobs took."""
-
-    def __init__(self, executor: IonQ):
-        host = find_host(executor.remote_host)
-        client = Client(host, find_key(executor.api_key))
-        is_here = urlsplit(host).hostname in ("127.0.0.1", "localhost", "::1")
-        self.service = Service(client, clock=Clock())
-        self.journal: Journal = executor.journal if executor.journal is not None else MemoryJournal()
-        self.durations = Durations()
-        self.shortest = executor.poll_seconds or (0.01 if is_here else 0.25)
-        self._num_qubits: int | None = None
-        self._is_checked = False
-
-    def ready(self, executor: IonQ, wanted: int) -> Service:
-        """Checks once that the service takes the key and has the target, and always that the circuit fits."""
-        if not self._is_checked:
-            self.service.check_key()
-            self._num_qubits = num_qubits(executor.target, self.service.backends())
-            self._is_checked = True
-        if self._num_qubits is not None and wanted > self._num_qubits:
-            raise ArgumentError(
-                "circuit",
-                f"have {self._num_qubits} qubits or fewer on `{executor.target}`",
-                f"it has {wanted}",
-                "Use fewer qubits or another target.",
-            )
-        return self.service
-
-
-def _circuits(grid: Grid, *, merge: bool) -> tuple[list[_Circuit], _Index]:
-    """The circuits that serve a grid, and which one serves each row and measurement group."""
-    template = translate(grid.circuit)
-    angles = template.angles(grid.params, grid.features)
-    angles = np.broadcast_to(angles, (*grid.shape, angles.shape[-1]))[grid.rows[:, 0], grid.rows[:, 1]]
-    prefixes = template.texts(angles)
-    columns = [circuit_texts(prefixes, basis_change(group)) for group in grid.groups]
-    sizes = [max(1, len(template.gates) + len(basis_change(group))) for group in grid.groups]
-    circuits: list[_Circuit] = []
-    known: dict[str, int] = {}
-    index: list[tuple[int, ...]] = []
-    number_size = len(str(grid.circuit.num_qubits)) + 1
-    for row in range(len(grid.rows)):
-        serves: list[int] = []
-        for group, (column, size) in enumerate(zip(columns, sizes, strict=True)):
-            text = column[row]
-            position = known.get(text) if merge else None
-            if position is None:
-                position = known[text] = len(circuits)
-                seed = (*grid.seeds[row], group) if grid.seeds else ()
-                load = Load(size, len(text) + 1 + number_size, number_size)
-                circuits.append(_Circuit(text, load, seed))
-            serves.append(position)
-        index.append(tuple(serves))
-    return circuits, tuple(index)
-
-
-def _digest(seeds: Sequence[tuple[int, ...]]) -> str:
-    return hashlib.sha256(repr(list(seeds)).encode("ascii")).hexdigest()
-
-
-def _check(executor: IonQ) -> None:
-    check_target(executor.target)
-    is_simulator = executor.target == SIMULATOR
-    for name, known in (
-        ("gateset", ("qis", "native")),
-        ("on_unknown", ("stop", "resubmit")),
-        ("on_canceled", ("stop", "resubmit")),
-        ("noise_model", (None, *NOISE_MODELS)),
-    ):
-        value = getattr(executor, name)
-        if value not in known:
-            raise ArgumentError(
-                name, f"be one of {', '.join(map(str, known))}", f"it is {value!r}", "Pick one."
-            )
-    if executor.noise_model is not None and not is_simulator:
-        raise ArgumentError(
-            "noise_model",
-            "be None on a machine",
-            f"the target is `{executor.target}`",
-            'Simulate noise on the target "simulator".',
-        )
-    for name in ("lookup_seconds", "timeout"):
-        value = getattr(executor, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-            raise ArgumentError(
-                name, "be a number of seconds, 0 or more", f"it is {value!r}", "Pass a number."
-            )
-    attempts = executor.max_attempts
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise ArgumentError("max_attempts", "be a positive integer", f"it is {attempts!r}", "Pass 3.")
-    find_host(executor.remote_host)
-    _check_shots(executor, is_simulator)
-
-
-def _check_shots(executor: IonQ, is_simulator: bool) -> None:
-    shots = executor.shots
-    if shots is None:
-        if is_simulator and executor.noise_model is None:
-            return
-        raise ArgumentError(
-            "shots",
-            "be given on machines and noisy simulators",
-            "it is None",
-            "Pass `shots=1000`, or use the ideal simulator.",
-        )
-    numbers = shots if isinstance(shots, tuple) else (shots,)
-    for number in numbers or (0,):
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_SHOTS:
-            raise ArgumentError(
-                "shots",
-                f"be None, an integer from 1 to {MAX_SHOTS:,}, or a tuple with one for each parameter set",
-                f"it is {shots!r}",
-                "Pass `shots=None` for exact results.",
-            )
-    if executor.debiasing and min(numbers) < DEBIASING_SHOTS:
-        raise ArgumentError(
-            "debiasing",
-            f"be False for fewer than {DEBIASING_SHOTS} shots",
-            f"there are {min(numbers)}",
-            "Take more shots.",
+    def _settings(self, shots: int | None, draw: str) -> Settings:
+        return Settings(
+            target=self.target,
+            gateset=self.gateset,
+            shots=shots,
+            noise=self.noise_model,
+            debiasing=self.debiasing if self.target != SIMULATOR else None,
+            dry_run=self.dry_run,
+            session=self.session,
+            # The same key draws the same shots of a noisy simulator.
+            seed=int(draw[:7], 16) if self.noise_model is not None else None,
         )

@@ -42,6 +42,9 @@ class Limits:
     overhead: int = 8_192
 
 
+LIMITS = Limits()
+"""What IonQ takes."""
+
 MAX_SHOTS = 1_000_000
 """The most shots of a job."""
 
@@ -49,7 +52,7 @@ SIMULATOR_QUBITS = 29
 """The most qubits of the service's simulator."""
 
 
-def split(loads: Sequence[Load], limits: Limits = Limits()) -> tuple[range, ...]:
+def split(loads: Sequence[Load], limits: Limits = LIMITS) -> tuple[range, ...]:
     """Splits circuits into jobs: in their order, none left out, and no job past any limit.
 
     Filling every job as far as it goes gives the fewest jobs that keep the order.

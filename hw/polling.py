@@ -58,6 +58,7 @@ class _Watched:
     expected: float | None
     next_look: float
     last_seen: float
+    beside: Callable[[], None] | None
 
 
 class Poller:
@@ -75,18 +76,21 @@ class Poller:
         self._shortest = shortest
         self._watched: dict[str, _Watched] = {}
 
-    def watch(self, job_id: str, circuits: int, began: float) -> None:
+    def watch(
+        self, job_id: str, circuits: int, began: float, beside: Callable[[], None] | None = None
+    ) -> None:
         """Begins to watch a job.
 
         Args:
             job_id: the job.
             circuits: how many circuits it has.
             began: when it was accepted, by the service's clock.
+            beside: what is done at every look as well.
         """
         now = self._service.clock.now()
         expected = self._durations.expected(circuits)
         first_look = now if expected is None else began + EARLY * expected
-        self._watched[job_id] = _Watched(began, circuits, expected, first_look, now)
+        self._watched[job_id] = _Watched(began, circuits, expected, first_look, now, beside)
 
     def finished(self, deadline: float) -> list[tuple[str, Record]]:
         """Waits until one watched job or more is done.
@@ -123,7 +127,10 @@ class Poller:
 
     def _look(self, job_id: str, record: Record | None) -> bool:
         """Whether a job is done; if not, says when to look again."""
-        job, now = self._watched[job_id], self._service.clock.now()
+        job = self._watched[job_id]
+        if job.beside is not None:
+            job.beside()
+        now = self._service.clock.now()
         if record is None:
             if now - job.last_seen > MISSING_SECONDS:
                 raise ServiceError(

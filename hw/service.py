@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from hw.backoff import Clock, retry_delay
+from hw.backoff import CLOCK, Clock, retry_delay
 from hw.client import KEY_VARIABLES, Answer, Client, NoAnswerError, NotSentError
 from hw.errors import AuthenticationError, RefusedError, ResultError, ServiceError
 
@@ -23,9 +23,9 @@ class Service:
         clock: time.
     """
 
-    def __init__(self, client: Client, *, outage: float = 300.0, clock: Clock | None = None):
+    def __init__(self, client: Client, *, outage: float = 300.0, clock: Clock = CLOCK):
         self.client = client
-        self.clock = clock or Clock()
+        self.clock = clock
         self._outage = outage
 
     def submit(self, body: bytes) -> Answer:

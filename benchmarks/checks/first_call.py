@@ -11,7 +11,7 @@ from benchmarks.table import duration
 
 LIMIT = 0.15
 _DEPTHS = (2, 512)
-_ROUNDS = 3
+_PROCESSES = 3
 
 
 def check(bench: Bench) -> list[Finding]:
@@ -19,7 +19,7 @@ def check(bench: Bench) -> list[Finding]:
     cells = main_cells(CASES, ("spsa", "grad"))
     overheads = {cell: overhead(bench, cell) for cell in cells}
     worst = max(overheads, key=lambda cell: overheads[cell])
-    shallow, deep = (min(overhead(bench, model(8, depth, 10)) for _ in range(_ROUNDS)) for depth in _DEPTHS)
+    shallow, deep = (overhead(bench, model(8, depth, 10)) for depth in _DEPTHS)
     return [
         Finding(
             "first call less a steady one, the most of all cells",
@@ -37,8 +37,13 @@ def check(bench: Bench) -> list[Finding]:
 
 
 def overhead(bench: Bench, cell: Cell) -> float:
-    """Seconds of a first call less those of a steady one, in a new process."""
-    bench.say(f"first call: {cell.label}")
-    with Worker(SUBJECT, cell, bench.cores) as worker:
-        first = worker.ask({"do": "prepare"}, bench.limits.timeout)["seconds"]
-        return first - min(bench.take_turns([worker])[0])
+    """Seconds of a first call less those of a steady one, the least of a few new processes."""
+    least = float("inf")
+    for _ in range(_PROCESSES):
+        bench.say(f"first call: {cell.label}")
+        with Worker(SUBJECT, cell, bench.cores) as worker:
+            first = worker.ask({"do": "prepare"}, bench.limits.timeout)["seconds"]
+            least = min(least, first - min(bench.take_turns([worker])[0]))
+        if least < LIMIT:
+            break
+    return least

@@ -50,7 +50,8 @@ def aggregated(database: Database, job: sqlite3.Row) -> bytes:
         job: the job's row.
 
     Returns:
-        JSON, `{id of the circuit: {state: probability}}`, in the order of the circuits.
+        JSON, `{id of the circuit: {state: probability}}`, in the order of the circuits. Of a job that failed
+        because some circuits did, those that were completed.
 
     Raises:
         ApiError: if there are none (404).

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from hw.server.config import ServerConfig
@@ -21,7 +20,7 @@ from hw.server.views import PREFIX
 from hw.server.web import ERROR_HANDLERS, with_key
 
 
-def create_app(config: ServerConfig) -> Starlette:
+def create_app(config: ServerConfig) -> FaultInjection:
     """The server as an ASGI application.
 
     Args:
@@ -57,7 +56,5 @@ def create_app(config: ServerConfig) -> Starlette:
         await runner.stop()
         database.close()
 
-    injection = Middleware(FaultInjection, schedule=faults, database=database)
-    return Starlette(
-        routes=routes, lifespan=lifespan, middleware=[injection], exception_handlers=ERROR_HANDLERS
-    )
+    application = Starlette(routes=routes, lifespan=lifespan, exception_handlers=ERROR_HANDLERS)
+    return FaultInjection(application, faults, database)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 from hw.server import gates, states
@@ -70,7 +70,8 @@ def read_circuit(circuit: Any, gateset: str, *, noisy: bool = False) -> ReadCirc
     Args:
         circuit: the parsed JSON list.
         gateset: "qis" or "native".
-        noisy: whether noise will follow every gate; then `ms` is one operation.
+        noisy: whether noise will follow every gate; then `ms` is one operation. (What else takes several
+            operations here takes several gates on a machine.)
 
     Returns:
         The circuit.
@@ -84,14 +85,14 @@ def read_circuit(circuit: Any, gateset: str, *, noisy: bool = False) -> ReadCirc
     """
     if type(circuit) is not list:
         raise bad_request(f"A `circuit` must be a list of gates, but one is {shown(circuit)}.")
-    if gateset not in _READERS:
+    if gateset not in ("qis", "native"):
         raise bad_request(f"A `gateset` must be `qis` or `native`, but one is {shown(gateset)}.")
-    read = _READERS[gateset]
+    read = _read_qis if gateset == "qis" else partial(_read_native, noisy=noisy)
     numbers: list[float] = []
     templates: list[Template] = []
     for position, gate in enumerate(circuit):
         try:
-            templates.append(read(gate, numbers, noisy))
+            templates.append(read(gate, numbers))
         except ApiError as error:
             raise bad_request(f"Gate {position} of a circuit cannot be run. {error.message}") from None
     return ReadCircuit(_structure(tuple(templates)), numbers)
@@ -105,8 +106,7 @@ def _structure(templates: tuple[Template, ...]) -> Structure:
     return Structure(templates, tuple(used or (0,)), (one, several))
 
 
-def _read_qis(gate: Any, numbers: list[float], noisy: bool) -> Template:
-    del noisy  # what takes several operations here takes several gates on a machine
+def _read_qis(gate: Any, numbers: list[float]) -> Template:
     name = _name(gate)
     targets = _qubits(gate, "target", "targets")
     controls = _qubits(gate, "control", "controls")
@@ -144,9 +144,6 @@ def _read_native(gate: Any, numbers: list[float], noisy: bool) -> Template:
     elif template.num_numbers:
         numbers.append(_number("phase", gate.get("phase"), 1.0))
     return template
-
-
-_READERS = {"qis": _read_qis, "native": _read_native}
 
 
 def _read_pauli_exponential(gate: dict[str, Any], targets: tuple[int, ...], numbers: list[float]) -> Template:

@@ -1,9 +1,10 @@
 """The jobs in SQLite: what was asked, what became of it, what it cost. It outlives the server.
 
-One row of `jobs` is a job or one circuit of a job of several (then `parent_job_id` names the job). Times are
-seconds since 1970. `state` is accepted, completed, failed, canceled or deleted; an accepted job is completed
-by whichever process opens the database next, and `planned_state` is what it will become. Nothing is ever
-removed but the contents of deleted jobs.
+One row of `jobs` is a job or one circuit of a job of several: then `parent_job_id` names the job, and
+`position` the circuit among those in the job's `payload`, the body of its request. Times are seconds since
+1970. `state` is accepted, completed, failed, canceled or deleted; an accepted job is completed by whichever
+process opens the database next, and `planned_state` is what it will become. `charged_cost` is set when a job
+ends. Nothing is ever removed but the contents of deleted jobs. `incidents` are the faults of requests.
 """
 
 from __future__ import annotations

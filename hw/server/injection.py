@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import Any
 
 import orjson
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hw.server.database import Database
@@ -36,25 +38,26 @@ class FaultInjection:
             return
         operation = operation_of(scope["method"], scope["path"])
 
-        def happens(kind: str) -> Any:
+        async def happens(kind: str) -> Any:
             fault = self._schedule.happens(kind, operation)
             if fault is not None:
-                self._database.note_incident(time.time(), kind, scope["method"], scope["path"])
+                incident = (time.time(), kind, scope["method"], scope["path"])
+                await run_in_threadpool(self._database.note_incident, *incident)
             return fault
 
-        if slow := happens("slow"):
+        if slow := await happens("slow"):
             await asyncio.sleep(slow.seconds)
-        if happens("drop_before"):
+        if await happens("drop_before"):
             await _drop(receive, send)
-        elif limit := happens("rate_limit"):
+        elif limit := await happens("rate_limit"):
             message = "There are too many requests. Wait as `Retry-After` says."
-            await _answer(ApiError(429, message, {"Retry-After": f"{limit.seconds:g}"}), send)
-        elif error := happens("error_before"):
+            await _answer(ApiError(429, message, {"Retry-After": str(math.ceil(limit.seconds))}), send)
+        elif error := await happens("error_before"):
             await _answer(ApiError(error.status, "A fault was injected; nothing was done."), send)
-        elif happens("drop_after"):
+        elif await happens("drop_after"):
             await self._app(scope, receive, _ignore)
             await _drop(receive, send)
-        elif error := happens("error_after"):
+        elif error := await happens("error_after"):
             await self._app(scope, receive, _ignore)
             await _answer(ApiError(error.status, "A fault was injected after the request."), send)
         else:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sqlite3
 import threading
 import time
-import uuid
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import orjson
 
 from hw.server import simulate
-from hw.server.backends import BACKENDS, cost
-from hw.server.circuits import count_gates
 from hw.server.config import ServerConfig
 from hw.server.database import COLUMNS, Database
 from hw.server.errors import ApiError, bad_request, shown
-from hw.server.faults import FaultSchedule, JobPlan
+from hw.server.faults import FaultSchedule
 from hw.server.latency import Schedule
 from hw.server.request import MULTI, SINGLE, JobRequest, parse, read_job
+from hw.server.rows import job_rows
+from hw.server.views import is_sampled
 
 log = logging.getLogger(__name__)
-
-INJECTED = "The failure was injected by the server's schedule of faults."
 
 _JOB = f"SELECT {', '.join(COLUMNS)} FROM jobs"
 
@@ -35,12 +35,10 @@ class Accepted(NamedTuple):
     Args:
         id: its id.
         request: what it asks for.
-        session_id: the session it belongs to.
     """
 
     id: str
     request: JobRequest
-    session_id: str | None
 
 
 class Jobs:
@@ -72,18 +70,23 @@ class Jobs:
         Raises:
             ApiError: if the job cannot be accepted.
         """
-        request = read_job(parse(body))
+        with _no_collection():
+            request = read_job(parse(body))
         self._check_session(request.session_id)
-        job_id = str(uuid.uuid4())
         with self._accepting:
             now = time.time()
-            times = self.schedule.add(now, len(request.circuits))
-            plan = self.faults.plan(len(request.circuits))
-            common = self._common(request, now, plan) | times._asdict()
-            children = list(self._children(job_id, request, common, plan)) if request.type == MULTI else []
-            parent = self._row(job_id, request, common, plan, body)
-            self.database.insert_jobs([parent, *children])
-        return Accepted(job_id, request, request.session_id)
+            last = self.database.one("SELECT max(sequence) AS sequence FROM jobs")
+            rows = job_rows(
+                request,
+                submitted_at=now,
+                times=self.schedule.add(now, len(request.circuits)),
+                plan=self.faults.plan(len(request.circuits)),
+                # No two jobs of a database draw the same shots, unless they bring the same seed.
+                seed=zlib.crc32(f"{self.config.seed} {last and last['sequence']}".encode()) % 2**31,
+                body=body,
+            )
+            self.database.insert_jobs(rows)
+        return Accepted(rows[0]["id"], request)
 
     def get(self, job_id: str) -> sqlite3.Row:
         """A job's row.
@@ -100,19 +103,6 @@ class Jobs:
         row = self.database.one(f"{_JOB} WHERE id = ? AND state != 'deleted'", job_id)
         if row is None:
             raise ApiError(404, "There is no job of that id.")
-        return row
-
-    def get_any(self, job_id: str) -> sqlite3.Row:
-        """A job's row, whatever became of it.
-
-        Args:
-            job_id: id of a job that was accepted.
-
-        Returns:
-            The row.
-        """
-        row = self.database.one(f"{_JOB} WHERE id = ?", job_id)
-        assert row is not None  # rows are never removed
         return row
 
     def children(self, job_id: str) -> list[str]:
@@ -167,35 +157,40 @@ class Jobs:
         )
         return [row["id"] for row in rows]
 
-    def run(self, job_id: str, request: JobRequest | None = None) -> None:
+    def run(self, job_id: str, request: JobRequest | None = None) -> float:
         """Simulates a job's circuits and keeps the answers, which nobody sees before it is finished.
 
         Args:
             job_id: its id.
             request: what it asks for; read from the database where it is not given.
+
+        Returns:
+            When the job ends, in seconds since 1970.
         """
-        row = self.database.one("SELECT * FROM jobs WHERE id = ? AND state = 'accepted'", job_id)
-        if row is None or row["dry_run"]:
-            return
-        try:
-            request = request or read_job(parse(row["payload"]))
-            ids = self.children(job_id) if row["type"] == MULTI else [job_id]
-            states = sum(circuit.structure.num_states for circuit in request.circuits)
-            if states > simulate.MAX_STATES:
-                self._fail(
-                    job_id,
-                    "QuantumCircuitComplexityError",
-                    f"The circuits of a job may have {simulate.MAX_STATES:,} basis states here, but these "
-                    f"have {states:,}. Split the job or use fewer qubits.",
-                )
-                return
-            answers = simulate.answer(request.circuits, row["noise"], _shots_drawn(row), row["seed"])
-            self.database.insert_results(
-                [(i, found.probabilities, found.histogram) for i, found in zip(ids, answers, strict=True)]
+        job = self.database.one("SELECT * FROM jobs WHERE id = ?", job_id)
+        assert job is not None  # rows are never removed
+        if job["state"] == "accepted" and not job["dry_run"]:
+            try:
+                self._simulate(job, request or read_job(parse(job["payload"])))
+            except Exception as error:
+                log.exception("Job %s cannot be simulated.", job_id)
+                self._fail(job_id, "SimulationError", f"{type(error).__name__}: {error}")
+        return job["ends_at"]
+
+    def _simulate(self, job: sqlite3.Row, request: JobRequest) -> None:
+        num_states = sum(circuit.structure.num_states for circuit in request.circuits)
+        if num_states > simulate.MAX_STATES:
+            message = (
+                f"The circuits of a job may have {simulate.MAX_STATES:,} basis states here, but these have "
+                f"{num_states:,}. Split the job or use fewer qubits."
             )
-        except Exception as error:
-            log.exception("Job %s cannot be simulated.", job_id)
-            self._fail(job_id, "SimulationError", f"{type(error).__name__}: {error}")
+            self._fail(job["id"], "QuantumCircuitComplexityError", message)
+            return
+        shots = job["shots"] if is_sampled(job) else None
+        answers = simulate.answer(request.circuits, job["noise"], shots, job["seed"])
+        ids = self.children(job["id"]) if job["type"] == MULTI else [job["id"]]
+        rows = [(i, found.probabilities, found.histogram) for i, found in zip(ids, answers, strict=True)]
+        self.database.insert_results(rows)
 
     def finish(self, job_id: str) -> None:
         """Lets a job that was run become what was planned for it, and charges for what was completed.
@@ -252,7 +247,8 @@ class Jobs:
                 self.get(job_id)
                 both = {"state": state, "now": time.time(), "id": job_id}
                 connection.execute(
-                    """UPDATE jobs SET state = :state, completed_at = coalesce(completed_at, :now)
+                    """UPDATE jobs SET state = :state, completed_at = coalesce(completed_at, :now),
+                       charged_cost = coalesce(charged_cost, 0)
                        WHERE (id = :id OR parent_job_id = :id) AND state != 'deleted'""",
                     both,
                 )
@@ -280,85 +276,14 @@ class Jobs:
             state = "has ended" if row is not None else "is not known"
             raise ApiError(400, f"The session of this job {state}. Start one with `POST /sessions`.")
 
-    def _common(self, request: JobRequest, now: float, plan: JobPlan) -> dict[str, Any]:
-        """What a job and its circuits have in common."""
-        backend = BACKENDS[request.backend]
-        seed = request.seed if request.seed is not None else (self.config.seed + uuid.uuid4().int) % 2**31
-        return {
-            "backend": request.backend,
-            "session_id": request.session_id,
-            "shots": request.shots,
-            "noise": backend.noise or request.noise,
-            "seed": seed,
-            "settings": _text(request.settings),
-            "dry_run": request.dry_run,
-            "state": "accepted",
-            "planned_state": "canceled" if plan.canceled else "completed",
-            "failure_code": None,
-            "failure_message": None,
-            "submitted_at": now,
-            "listed_at": now + plan.listed_after,
-            "completed_at": None,
-            "charged_cost": None,
-            "order_seed": plan.order_seed,
-        }
 
-    def _row(
-        self, job_id: str, request: JobRequest, common: Mapping[str, Any], plan: JobPlan, body: bytes
-    ) -> dict[str, Any]:
-        gates = count_gates(request.circuits)
-        failure = {}
-        if plan.failing and not plan.canceled:
-            message = f"{len(plan.failing)} of {len(request.circuits)} circuits failed. {INJECTED}"
-            failure = _failure(next(iter(plan.failing.values())), message)
-        return {
-            **common,
-            **failure,
-            "id": job_id,
-            "parent_job_id": None,
-            "position": None,
-            "type": request.type,
-            "name": request.name,
-            "metadata": None if request.metadata is None else _text(request.metadata),
-            "qubits": request.qubits,
-            "circuits": len(request.circuits),
-            "gates_1q": gates[0],
-            "gates_2q": gates[1],
-            "estimated_cost": cost(BACKENDS[request.backend], len(request.circuits), *gates, request.shots),
-            "payload": body,
-        }
-
-    def _children(
-        self, job_id: str, request: JobRequest, common: Mapping[str, Any], plan: JobPlan
-    ) -> Iterator[dict[str, Any]]:
-        backend = BACKENDS[request.backend]
-        shared = {**common, "parent_job_id": job_id, "type": SINGLE, "metadata": None, "circuits": 1}
-        for position, (circuit, name) in enumerate(zip(request.circuits, request.names, strict=True)):
-            gates = circuit.structure.counted
-            fails = position in plan.failing and not plan.canceled
-            yield {
-                **shared,
-                **(_failure(plan.failing[position], INJECTED) if fails else {}),
-                "id": str(uuid.uuid4()),
-                "position": position,
-                "name": name,
-                "qubits": request.qubits,
-                "gates_1q": gates[0],
-                "gates_2q": gates[1],
-                "estimated_cost": cost(backend, 1, *gates, request.shots),
-                "payload": None,
-            }
-
-
-def _failure(code: str, message: str) -> dict[str, str]:
-    return {"planned_state": "failed", "failure_code": code, "failure_message": message}
-
-
-def _shots_drawn(job: sqlite3.Row) -> int | None:
-    """Shots of a job whose answer is drawn; the ideal simulator's answers are exact."""
-    exact = BACKENDS[job["backend"]].is_simulator and job["noise"] == "ideal"
-    return None if exact else job["shots"]
-
-
-def _text(value: Any) -> str:
-    return orjson.dumps(value).decode()
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps Python's cycle collector off: it would walk all of a large body again and again as it is read."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -39,8 +39,8 @@ class LocalServer:
 
     def __init__(self, config: ServerConfig, port: int = 0):
         self.config = config
-        self._socket = listen(port)
         self._server = make_server(config)
+        self._socket = listen(port)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="ionq-server", daemon=True
         )
@@ -107,11 +107,12 @@ def listen(port: int) -> socket.socket:
     Raises:
         StoreError: if the port is taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # asyncio sends small packets at once only where the protocol is named; answers would wait for 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise StoreError(f"Port {port} cannot be used: {error}. Name another with `--port`.") from None
     listener.listen(1024)
@@ -137,6 +138,7 @@ def make_server(config: ServerConfig) -> uvicorn.Server:
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            timeout_keep_alive=75,  # a client that waits between steps finds its connection open
             timeout_graceful_shutdown=1,
         )
     )

@@ -56,23 +56,24 @@ class ServerProcess:
                 command, stdout=subprocess.PIPE, stderr=errors, stdin=subprocess.DEVNULL, text=True
             )
             assert self._process.stdout is not None
-            line = self._process.stdout.readline()
-            if "http" not in line:
-                self._process.communicate()
+            with self._process.stdout as output:
+                lines = [output.readline(), output.readline()]
+            if "http" not in lines[1]:
+                self._process.wait()
                 errors.seek(0)
                 message = errors.read().strip().removeprefix("Error: ")
                 raise StoreError(message or "The server did not start.")
-        self.url = line.split()[-1]
+        self.url = lines[1].split()[-1]
 
     def stop(self) -> None:
         """Ends it; jobs that are not finished wait in the database."""
         self._process.terminate()
-        self._process.communicate()
+        self._process.wait()
 
     def kill(self) -> None:
         """Kills it in the middle of whatever it does."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self

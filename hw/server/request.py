@@ -54,7 +54,7 @@ class JobRequest(NamedTuple):
     noise: str
     seed: int | None
     name: str | None
-    metadata: Mapping[str, str] | None
+    metadata: Mapping[str, Any] | None
     settings: Mapping[str, Any]
     session_id: str | None
     dry_run: bool
@@ -238,15 +238,16 @@ def _noise(noise: Any) -> tuple[str, int | None]:
     return model, seed
 
 
-def _metadata(metadata: Any) -> dict[str, str] | None:
+def _metadata(metadata: Any) -> dict[str, Any] | None:
     if metadata is None:
         return None
-    if type(metadata) is not dict or not all(type(value) is str for value in metadata.values()):
+    # The service's schema has strings alone, and a published client sends other values too.
+    if type(metadata) is not dict or not all(type(v) in (str, int, float, bool) for v in metadata.values()):
         raise bad_request("A job's `metadata` must be an object of strings, but it is not.")
     if len(metadata) > MAX_METADATA_KEYS:
         but = f"this has {len(metadata)}"
         raise bad_request(f"A job's `metadata` may have {MAX_METADATA_KEYS} keys, but {but}.")
-    longest = max(map(len, metadata.values()), default=0)
+    longest = max((len(str(value)) for value in metadata.values()), default=0)
     if longest > MAX_METADATA_LENGTH:
         raise bad_request(
             f"A value of a job's `metadata` may have {MAX_METADATA_LENGTH:,} characters, but one has "

@@ -29,10 +29,11 @@ def create(database: Database, payload: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ApiError: if the backend is not known.
     """
-    backend, settings = payload.get("backend"), payload.get("settings")
-    if type(backend) is not str or backend not in BACKENDS:
+    given, settings = payload.get("backend"), payload.get("settings")
+    backend = given.removeprefix("ionq_") if type(given) is str else None  # qiskit-ionq's name for it
+    if backend not in BACKENDS:
         known = ", ".join(BACKENDS)
-        raise bad_request(f"A session's `backend` must be one of {known}, but it is {shown(backend)}.")
+        raise bad_request(f"A session's `backend` must be one of {known}, but it is {shown(given)}.")
     if settings is not None and type(settings) is not dict:
         raise bad_request(f"A session's `settings` must be an object, but they are {shown(settings)}.")
     session_id = str(uuid.uuid4())

@@ -64,13 +64,13 @@ def answer(circuits: Sequence[ReadCircuit], noise: str, shots: int | None, seed:
         for start in range(0, len(indices), size):
             part = indices[start : start + size]
             numbers = np.array([circuits[index].numbers for index in part], dtype=np.float64)
-            rows = probabilities(structure, numbers.reshape(len(part), -1), noise, seed)
+            rows = probabilities(structure, numbers.reshape(len(part), -1), noise, (seed, part[0]))
             for index, row in zip(part, rows, strict=True):
                 answers[index] = _encoded(structure, row, shots, (seed, index))
     return [answers[index] for index in range(len(circuits))]
 
 
-def probabilities(structure: Structure, numbers: np.ndarray, noise: str, seed: int) -> np.ndarray:
+def probabilities(structure: Structure, numbers: np.ndarray, noise: str, seed: tuple[int, int]) -> np.ndarray:
     """Probabilities of circuits of one structure.
 
     They are exact, but for noise on circuits that are too large for a density matrix: then they are the
@@ -80,7 +80,7 @@ def probabilities(structure: Structure, numbers: np.ndarray, noise: str, seed: i
         structure: what the circuits share.
         numbers: `[S, P]`, float64.
         noise: name of the noise model.
-        seed: seed of trajectories.
+        seed: two numbers that seed trajectories.
 
     Returns:
         Probabilities `[S, 2**n]`, float64, states in the service's order.
@@ -95,7 +95,7 @@ def probabilities(structure: Structure, numbers: np.ndarray, noise: str, seed: i
         key = None
         if large:
             simulator = replace(simulator, noise_method="trajectories", num_trajectories=TRAJECTORIES)
-            key = jax.random.key(seed)
+            key = jax.random.fold_in(jax.random.key(seed[0]), seed[1])
         return np.asarray(simulator.probabilities(structure.circuit, padded, key=key))[:num_sets, 0]
 
 

@@ -97,6 +97,18 @@ def train(
 
 
 @app.command()
+def bench(
+    suite: Annotated[Path, typer.Argument(help="Suite, a TOML file.")],
+    json_output: Json = False,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Train and compare a suite: datasets x models x methods x seeds."""
+    from qjax.cli.bench import run_bench
+
+    run_bench(suite, json_output=json_output, runs_directory=runs_directory)
+
+
+@app.command()
 def sync(
     run: Annotated[
         str | None, typer.Argument(help='Id of a run, the beginning of one, or "latest"; all if left out.')
@@ -279,6 +291,21 @@ def plan(
         assignments=assignments or [],
         executor=executor,
         json_output=json_output,
+    )
+
+
+@app.command()
+def explain(
+    config: Config = None,
+    preset: Preset = None,
+    assignments: Assignments = None,
+    json_output: Json = False,
+) -> None:
+    """Show what a step takes on this machine: passes, operations, memory, time; nothing is run."""
+    from qjax.cli.explain import show_explanation
+
+    show_explanation(
+        config=config, preset_name=preset, assignments=assignments or [], json_output=json_output
     )
 
 

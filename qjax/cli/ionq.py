@@ -50,9 +50,6 @@ def serve(
     )
     with listen(port) as listener:
         server = make_server(config)
+        print(f"Jobs are kept in {database}. Stop with Ctrl-C; unfinished jobs go on at the next start.")
         print(f"Serving IonQ's API v0.4 at http://{HOST}:{listener.getsockname()[1]}", flush=True)
-        print(
-            f"Jobs are kept in {database}. Stop with Ctrl-C; unfinished jobs go on at the next start.",
-            flush=True,
-        )
         server.run(sockets=[listener])

@@ -23,6 +23,7 @@ from qjax.errors import ArgumentError
 from qjax.store import RunRecord, RunStore
 from qjax.train import summary, train
 from qjax.train.baselines import Baseline, run_baselines
+from qjax.train.config import SERVICES
 from qjax.train.prepare import Prepared, prepare
 
 
@@ -145,6 +146,12 @@ def _print_header(console: Console, prepared: Prepared) -> None:
         f"[bold]{config.ansatz}[/]: {circuit.num_qubits} qubits, {circuit.num_params} circuit parameters, "
         f"{config.gradient_method}, {shots}, {config.optimizer}"
     )
+    if config.executor in SERVICES:
+        when = {"epoch": "after each epoch", "end": "at the end only", "never": "never"}[config.evaluation]
+        console.print(
+            f"[bold]{config.executor}[/]: {config.backend}, up to {config.pipeline_depth + 1} step(s) in flight; "
+            f"all samples are evaluated {when}"
+        )
 
 
 def _print_report(

@@ -66,8 +66,8 @@ def depolarizing_weight(noise: NoiseModel, num_qubits: int) -> float:
         The weight; the state itself keeps one minus it.
 
     Example:
-        >>> depolarizing_weight(NoiseModel(depolarizing_1q=0.3), 1)
-        0.4...
+        >>> round(depolarizing_weight(NoiseModel(depolarizing_1q=0.3), 1), 6)
+        0.4
     """
     return noise.depolarizing(num_qubits) * 4**num_qubits / (4**num_qubits - 1)
 

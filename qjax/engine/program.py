@@ -11,11 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qjax import gates
 from qjax.circuit import Angle, Circuit, Op, Repeat
+
+if TYPE_CHECKING:
+    from qjax.engine.explain import Explanation
+    from qjax.observables import PauliSum
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class Program:
     """A lowered circuit.
 
     Args:
+        circuit: the circuit.
         num_qubits: number of qubits.
         num_params: length of the parameter vector.
         num_features: length of the feature vector.
@@ -131,6 +137,7 @@ class Program:
         per_sample: table of the angles that features enter.
     """
 
+    circuit: Circuit
     num_qubits: int
     num_params: int
     num_features: int
@@ -142,6 +149,30 @@ class Program:
     def num_stored_states(self) -> int:
         """States that reverse mode keeps at the same time: one for each step and iteration."""
         return _stored_states(self.steps)
+
+    def explain(
+        self, observables: Sequence[PauliSum], num_sets: int = 1, num_samples: int = 1, **options: Any
+    ) -> Explanation:
+        """Tells what a batch takes before it is run: passes, operations, memory, time.
+
+        Args:
+            observables: what is measured.
+            num_sets: S parameter sets.
+            num_samples: B samples of each.
+            **options: `engine`, `dtype` and `gradient`, as in `qjax.engine.explain.explain`.
+
+        Returns:
+            The explanation; printed, it is a table.
+
+        Example:
+            >>> from qjax import Op, PauliSum
+            >>> print(lower(Circuit(3, (Op("h", (0,)),))).explain([PauliSum("Z0")], num_samples=64))
+            circuits             64 of 3 qubits and 1 gates
+            ...
+        """
+        from qjax.engine.explain import explain
+
+        return explain(self.circuit, observables, num_sets, num_samples, **options)
 
 
 @lru_cache(maxsize=1024)
@@ -168,6 +199,7 @@ def lower(circuit: Circuit) -> Program:
         for angle in op.angles:
             (shared if angle.feature is None else per_sample).append(angle)
     return Program(
+        circuit=circuit,
         num_qubits=circuit.num_qubits,
         num_params=circuit.num_params,
         num_features=circuit.num_features,

@@ -318,7 +318,7 @@ def apply_product(state: Array, qubits: Sequence[int], matrices: Array, num_qubi
     dimension = matrices.shape[-1]
     position = 0
     index = 0
-    for first, size in _blocks(qubits, _MAX_BLOCK_QUBITS if dimension == 2 else _MAX_BLOCK_QUBITS // 2):
+    for first, size in qubit_blocks(qubits, _MAX_BLOCK_QUBITS if dimension == 2 else _MAX_BLOCK_QUBITS // 2):
         parts = _rotate(parts, dimension ** (first - position))
         block = reduce(jnp.kron, matrices[index : index + size])
         index += size
@@ -343,7 +343,7 @@ def _rotate(parts: Array, size: int) -> Array:
     return parts if size == 1 else parts.reshape(2, size, -1).swapaxes(1, 2).reshape(2, -1)
 
 
-def _blocks(qubits: Sequence[int], most: int) -> list[tuple[int, int]]:
+def qubit_blocks(qubits: Sequence[int], most: int = _MAX_BLOCK_QUBITS) -> list[tuple[int, int]]:
     """Neighbouring qubits in blocks `(first, size)` of a few, whose matrices fit matrix units."""
     blocks: list[tuple[int, int]] = []
     for qubit in qubits:

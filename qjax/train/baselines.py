@@ -1,4 +1,4 @@
-"""What a model is measured against: a linear model, and its own twin with a frozen circuit."""
+"""What a model is measured against: classical models, and its own twin with a frozen circuit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Baseline:
 
 
 def run_baselines(prepared: Prepared) -> list[Baseline]:
-    """Trains both baselines.
+    """Trains the linear model and the frozen twin.
 
     Args:
         prepared: the run they are compared with.
@@ -50,18 +50,39 @@ def linear_model(prepared: Prepared) -> Baseline:
         Its scores.
     """
     from sklearn.linear_model import LogisticRegression, Ridge
+
+    if prepared.model.task == "regression":
+        return _fitted("ridge regression", Ridge(), prepared)
+    return _fitted("logistic regression", LogisticRegression(max_iter=1000), prepared)
+
+
+def support_vector_machine(prepared: Prepared) -> Baseline:
+    """A support vector machine with radial basis functions on the same preprocessed features.
+
+    Args:
+        prepared: the run it is compared with.
+
+    Returns:
+        Its scores.
+    """
+    from sklearn.svm import SVC, SVR
+
+    is_regression = prepared.model.task == "regression"
+    return _fitted("support vector machine", SVR() if is_regression else SVC(), prepared)
+
+
+def _fitted(name: str, estimator: Any, prepared: Prepared) -> Baseline:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    is_regression = prepared.model.task == "regression"
-    model = make_pipeline(StandardScaler(), Ridge() if is_regression else LogisticRegression(max_iter=1000))
+    model = make_pipeline(StandardScaler(), estimator)
     scores = []
     for part in (prepared.train_set, prepared.test_set):
         features = prepared.preprocessing.transform(part.features)
         if part is prepared.train_set:
             model.fit(features, part.targets)
         scores.append(float(model.score(features, part.targets)))
-    return Baseline("ridge regression" if is_regression else "logistic regression", *scores)
+    return Baseline(name, *scores)
 
 
 def frozen_twin(prepared: Prepared) -> Baseline:

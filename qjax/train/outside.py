@@ -25,13 +25,15 @@ class OutsideStep(NamedTuple):
         ask: from the gradient method's state, the parameters, the batch, the run's key and the step's number
             to what the executor is asked, and the method's next state.
         run: has the executor answer.
-        advance: from the state, the parameters that were asked about, the method's next state, the batch, the
-            request and the answer to the next state and the step's info.
+        shape: from a request to the shapes and dtypes of its answer.
+        advance: made by `jax.jit`; from the state, the parameters that were asked about, the method's next
+            state, the batch, the request and the answer to the next state and the step's info.
     """
 
     ask: Callable[[Any, Params, Batch, Array, int], tuple[Request, Any]]
     run: Callable[[Request], Estimate]
-    advance: Callable[[TrainState, Params, Any, Batch, Request, Estimate], tuple[TrainState, StepInfo]]
+    shape: Callable[[Request], Estimate]
+    advance: Any
 
 
 def make_outside_step(
@@ -70,6 +72,12 @@ def make_outside_step(
         circuits, jobs = (jnp.asarray(number, jnp.int32) for number in (result.circuits, result.jobs))
         return Estimate(mean, variance, circuits, jobs)
 
+    def shape(request: Request) -> Any:
+        sizes = request.params.shape[0], request.features.shape[-2], len(objective.observables)
+        means = jax.ShapeDtypeStruct(sizes, request.params.dtype)
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        return Estimate(means, means, number, number)
+
     @jax.jit
     def advance(
         state: TrainState, at: Params, gradient_state: Any, batch: Batch, request: Request, result: Estimate
@@ -77,7 +85,7 @@ def make_outside_step(
         gradient, info = parts.combine(objective, at, batch, request, result)
         return finish(state, at, gradient, gradient_state, info)
 
-    return OutsideStep(ask, run, advance)
+    return OutsideStep(ask, run, shape, advance)
 
 
 def refused(executor: Executor) -> ArgumentError:
@@ -126,7 +134,7 @@ class Pipeline:
         step: the step.
         state: the state to start from.
         batch_at: the batch of a step.
-        num_steps: steps of the whole run.
+        num_steps: steps of the whole run, more than the state has done.
     """
 
     def __init__(
@@ -142,6 +150,10 @@ class Pipeline:
         self._flights: list[Flight] = []
         self._gradient = state.gradient
         self.fill(state)
+        first = self._flights[0]
+        shape = step.shape(first.request)
+        # The first circuits are under way meanwhile.
+        self._advance = step.advance.lower(state, *first[:4], shape).compile()
 
     def fill(self, state: TrainState) -> None:
         """Sends every step that can be sent.
@@ -172,7 +184,7 @@ class Pipeline:
         first = self._flights[0]
         result = first.answer.result(timeout)
         del self._flights[0]
-        return self._step.advance(state, first.at, first.gradient, first.batch, first.request, result)
+        return self._advance(state, *first[:4], result)
 
 
 def _start(run: Callable[[Request], Estimate], request: Request) -> Future[Estimate]:

@@ -33,7 +33,7 @@ def expected(depth: int) -> np.ndarray:
     values = {**TINY, **RUN, "evaluate": "never", "pipeline_depth": depth}
     watcher = Watcher()
     train(TrainingConfig.from_mapping(values), observers=[watcher])
-    return watcher.infos.loss
+    return np.asarray(watcher.infos.loss)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +26,7 @@ class Faults:
     """What goes wrong: `posts` and `gets` hold what happens to the next requests, in order.
 
     A fault of a request is a status, a status with "accepted" (the job is kept all the same), "drop" (the
-    connection closes unanswered) or "drop accepted".
+    connection closes unanswered), "drop accepted" or "hang" (for a second).
     """
 
     posts: deque[Any] = field(default_factory=deque)
@@ -120,6 +121,8 @@ class StandIn:
             shots = int(body["shots"])
             generator = np.random.default_rng([(noise or {}).get("seed", 0), index])
             exact = generator.multinomial(shots, exact / exact.sum()) / shots
+            if body.get("settings", {}).get("error_mitigation", {}).get("debiasing"):
+                exact = (exact + 0.01) / (exact + 0.01).sum()
         return {str(state): float(p) for state, p in enumerate(exact) if p > 0}
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
@@ -145,7 +148,8 @@ class StandIn:
                 ordered = reversed(children) if self.faults.reordered else children
                 return 200, {child: self.jobs[child]["values"] for child in ordered}
             if parts[2:] == ["results", "probabilities"]:
-                return 200, job["values"]
+                # Of a job of several circuits those of the first, which is no result of the job.
+                return 200, job["values"] or self.jobs[job["child_job_ids"][0]]["values"]
             return 200, self._record(job)
 
     def _record(self, job: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +201,9 @@ class _Handler(BaseHTTPRequestHandler):
             answer = 201, {"id": self.owner.accept(body), "status": "ready", "session_id": None}
         elif not is_post:
             answer = self.owner.answer(self.command, url.path, parse_qs(url.query), None)
-        if fault is not None and "drop" in str(fault):
+        if fault == "hang":
+            time.sleep(1.0)
+        if fault is not None and ("drop" in str(fault) or fault == "hang"):
             self.close_connection = True
             return None
         if fault is not None:

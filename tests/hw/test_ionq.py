@@ -7,6 +7,8 @@ import dataclasses
 import json
 import logging
 import pickle
+from functools import partial
+from typing import Any
 
 import cirq_ionq
 import jax
@@ -15,6 +17,8 @@ import pytest
 from scipy import stats
 
 import hw
+from hw.circuits import plan_jobs
+from hw.limits import Limits
 from qjax import Angle, Circuit, Executor, Op, PauliSum, Simulator, ansatz
 from qjax.errors import ArgumentError, QjaxError
 from tests.hw.standin import KEY, StandIn
@@ -151,7 +155,7 @@ def test_the_stock_client_reads_the_results_of_a_job(service: StandIn, double: N
     )
     stock = cirq_ionq.Service(service.url, KEY)
     stock._client.batch_mode = True
-    results = stock.get_job("job-0").results(polling_seconds=0.01)
+    results: Any = stock.get_job("job-0").results()
     assert [result.repetitions() for result in results] == [300] * 6
     assert results[0].to_cirq_result(seed=1).measurements["m"].shape == (300, 3)
     for number, result in enumerate(results):
@@ -164,7 +168,7 @@ def test_the_stock_client_reads_the_results_of_a_job(service: StandIn, double: N
 def test_more_than_a_job_holds_is_split_and_put_together_again(
     service: StandIn, double: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hw.ionq.Limits", lambda: hw.limits.Limits(circuits=5))
+    monkeypatch.setattr("hw.ionq.plan_jobs", partial(plan_jobs, limits=Limits(circuits=5)))
     service.faults.polls = 2
     service.faults.reordered = True
     estimate = executor(service).expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
@@ -289,7 +293,7 @@ def test_the_key_is_shown_nowhere(
     given = executor(service)
     ionq.expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
     given.expectations(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
-    shown = [repr(ionq), str(given), repr(vars(given)), repr(ionq._runtime.service.client), caplog.text]
+    shown = [repr(ionq), str(given), repr(vars(given)), repr(ionq._connection.service.client), caplog.text]
     shown += [json.dumps(service.bodies), repr(journal._entries), repr(dataclasses.asdict(given))]
     shown += [repr(copy.deepcopy(dataclasses.replace(given)))]
     service.faults.posts.extend(["drop", 400, 500])

@@ -23,18 +23,17 @@ def test_everything_is_written_once_in_order_and_never_too_much_is_held(
 ) -> None:
     written: list[int] = []
     held: list[float] = []
-    queued = 0.0
+    begun = [0]
 
     def write(items: list[int]) -> None:
-        nonlocal queued
         time.sleep(pause)
-        held.append(queued)
+        # All that was begun to be queued and is not written.
+        held.append(sum(seconds[len(written) : begun[0]]))
         written.extend(items)
-        queued -= sum(seconds[item] for item in items)
 
     with WriterThread(lambda: nullcontext(write)) as writer:
         for number, each in enumerate(seconds):
-            queued += each
+            begun[0] = number + 1
             writer.put(number, seconds=each)
     assert written == list(range(len(seconds)))
     # What is held is within the bound or one item; beside it, one may be waiting for room.

@@ -60,7 +60,7 @@ class Decoder {
     plan_.num_observables = bounded(next(), 0, INT32_MAX, "number of observables");
     const int32_t length = next();
     if (length < 0 || size_t(length) > table_.num_words - at_) throw TableError("the operations end too late");
-    plan_.steps = steps(at_ + length, {}, {}, 0, 1.0);
+    plan_.steps = steps(at_ + length, {}, {}, 0);
     terms();
     if (at_ != table_.num_words) throw TableError("something follows the table's end");
     return std::move(plan_);
@@ -118,7 +118,7 @@ class Decoder {
     return qubits;
   }
 
-  std::vector<Step> steps(size_t end, Reach params, Reach features, int depth, double times) {
+  std::vector<Step> steps(size_t end, Reach params, Reach features, int depth) {
     if (depth > kMaxDepth) throw TableError("loops nest too deeply");
     std::vector<Step> out;
     // One-qubit gates wait until a gate couples their qubit to others; then all go as one layer.
@@ -132,7 +132,6 @@ class Decoder {
           pending[q].clear();
         }
       if (layer.chains.empty()) return;
-      plan_.work += times * layer.chains.size();
       out.push_back(std::move(layer));
     };
     auto flush_if_touched = [&](uint32_t mask) {
@@ -161,8 +160,7 @@ class Decoder {
             continue;
           }
           flush_if_touched(support);
-          plan_.work += times;
-          break;
+              break;
         }
         case kFixed: {
           const int q = qubit();
@@ -189,8 +187,7 @@ class Decoder {
           step.matrix.assign(matrix, matrix + entries);
           for (int q : step.qubits) flush_if_touched(1u << q);
           plan_.has_dense = true;
-          plan_.work += times * (1 << size) / 2;
-          break;
+              break;
         }
         case kLoop: {
           flush();
@@ -201,7 +198,7 @@ class Decoder {
           step.feature_stride = next();
           if (length < 0 || at_ > end || size_t(length) > end - at_) throw TableError("a loop ends too late");
           step.body = steps(at_ + length, params.moved(step.times, step.param_stride),
-                            features.moved(step.times, step.feature_stride), depth + 1, times * step.times);
+                            features.moved(step.times, step.feature_stride), depth + 1);
           break;
         }
         default:

@@ -11,10 +11,10 @@ namespace {
 
 // Below this much estimated work another thread costs more than it saves.
 constexpr double kWorthAThread = 60e3;  // ns
-constexpr double kVectorStep = 2.0;     // ns for one gate on one vector, roughly
+constexpr double kVectorStep = 0.5;     // ns for one gate on one vector, roughly
+constexpr double kPrepare = 20;         // ns for an angle, with its share of a matrix
+constexpr double kPrepareLanes = 120;   // the same on every lane
 constexpr double kCacheBytes = 1 << 20;
-// What a block's angles and matrices cost for each gate, in vectors.
-constexpr double kMatrixCost = 64;
 
 int64_t product(const std::vector<int64_t>& sizes) {
   int64_t out = 1;
@@ -39,73 +39,99 @@ class RowOf {
   std::vector<int64_t> grid_, strides_;
 };
 
-// Estimated time of one block, in nanoseconds.
-template <class T>
-double block_time(const Plan& plan, int lane_bits, int states) {
-  const double vectors = std::ldexp(1.0, plan.num_qubits - lane_bits);
-  const bool spills = vectors * states * sizeof(Amp<T>) > kCacheBytes;
-  return kVectorStep * (plan.work + 1) * (vectors * (1 + 0.15 * lane_bits) * (spills ? 2 : 1) + kMatrixCost);
-}
+// How a grid's circuits are spread over blocks, each one vector of circuits.
+struct Layout {
+  int lane_bits;      // qubits that lie within a vector: none while vectors can be filled and stay in cache
+  bool mixed;         // whether a block's circuits may have different parameters
+  int64_t per_block;  // circuits
+  int64_t sets, per_set;  // runs of circuits that share their parameters, unless mixed
+  int64_t blocks_per_set;
+  double time;        // estimated, on one thread, ns
+  int64_t blocks() const { return sets * blocks_per_set; }
+};
 
-// How many qubits lie within a vector: none while vectors can be filled with circuits and stay in cache.
 template <class T>
-int choose_lane_bits(const Plan& plan, int64_t circuits, int threads, int states) {
-  int best = 0;
+Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, int threads, int states) {
+  const auto reference = plan.schedules->get(plan, 0, false);
+  size_t trailing = grid.size();
+  while (trailing > 0 && params.sizes[trailing - 1] == 1) --trailing;
+  int64_t sets = 1, per_set = 1;
+  for (size_t d = 0; d < grid.size(); ++d) (d < trailing ? sets : per_set) *= grid[d];
+  Layout best{};
   double least = INFINITY;
-  for (int bits = 0; 1 << bits <= Lanes<T>::kWidth && bits < plan.num_qubits; ++bits) {
-    const int64_t per_block = Lanes<T>::kWidth >> bits;
-    const double blocks = double((circuits + per_block - 1) / per_block);
-    const double one = block_time<T>(plan, bits, states);
-    const double time = one * blocks < kWorthAThread ? one * blocks : one * std::ceil(blocks / threads);
-    if (time < least) best = bits, least = time;
-  }
+  for (int bits = 0; 1 << bits <= Lanes<T>::kWidth && bits < plan.num_qubits; ++bits)
+    for (bool mixed : {false, true}) {
+      if (mixed && sets == 1) continue;
+      Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0};
+      layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
+      const double vectors = std::ldexp(1.0, plan.num_qubits - bits);
+      const bool spills = vectors * states * sizeof(Amp<T>) > kCacheBytes;
+      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * (spills ? 1.5 : 1);
+      const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
+      const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
+      layout.time = layout.blocks() * (run + own) + layout.sets * shared;
+      const double turns = std::min<double>(threads, std::max<double>(1, layout.blocks()));
+      const double time = layout.time < kWorthAThread
+                              ? layout.time
+                              : layout.time / std::max<double>(1, layout.blocks()) * std::ceil(layout.blocks() / turns);
+      if (time < least) best = layout, least = time;
+    }
   return best;
 }
 
 template <class T>
 class Grid {
  public:
-  Grid(const Plan& plan, const std::vector<int64_t>& grid, bool backward, const Threads& threads)
+  Grid(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, bool backward, bool exact_state,
+       const Threads& threads)
       : plan_(plan), backward_(backward), threads_(threads), circuits_(product(grid)) {
     const int states = 1 + backward + plan.has_dense;
-    lane_bits_ = choose_lane_bits<T>(plan, circuits_, threads.count, states);
-    per_block_ = Lanes<T>::kWidth >> lane_bits_;
-    blocks_ = (circuits_ + per_block_ - 1) / per_block_;
-    const double vectors = std::ldexp(1.0, plan.num_qubits - lane_bits_);
-    const double time = block_time<T>(plan, lane_bits_, states) * blocks_ * (backward ? 4 : 1);
-    helpers_ = time < kWorthAThread ? 0 : int(std::min<int64_t>(threads.count, blocks_) - 1);
+    const double amplitudes = std::ldexp(1.0, plan.num_qubits) * states * 2 * sizeof(T);
+    check_memory(amplitudes);
+    layout_ = choose_layout<T>(plan, grid, params, threads.count, states);
+    schedule_ = plan.schedules->get(plan, layout_.lane_bits, exact_state);
+    const double time = layout_.time * (backward ? 4 : 1);
+    helpers_ = time < kWorthAThread ? 0 : int(std::min<int64_t>(threads.count, layout_.blocks()) - 1);
     helpers_ = std::max(helpers_, 0);
-    check_memory((helpers_ + 1) * vectors * states * sizeof(Amp<T>));
+    check_memory((helpers_ + 1) * amplitudes * layout_.per_block);
   }
 
-  int64_t circuits() const { return circuits_; }
-  int per_block() const { return int(per_block_); }
-  int lane_bits() const { return lane_bits_; }
+  const Schedule& schedule() const { return *schedule_; }
+  int per_block() const { return int(layout_.per_block); }
+  int threads() const { return helpers_ + 1; }
+  int lane_bits() const { return layout_.lane_bits; }
   // The circuit of a lane; lanes beyond the last circuit repeat it.
   int64_t circuit(int64_t block, int lane) const {
-    return std::min(block * per_block_ + (lane >> lane_bits_), circuits_ - 1);
+    const int64_t set = block / layout_.blocks_per_set;
+    return set * layout_.per_set + std::min(place(block, lane), layout_.per_set - 1);
   }
-  bool is_real(int64_t block, int lane) const { return block * per_block_ + (lane >> lane_bits_) < circuits_; }
+  bool is_real(int64_t block, int lane) const { return place(block, lane) < layout_.per_set; }
 
   // work(workspace, block) for every block.
   template <class Work>
   void for_each_block(Work&& work) const {
     if (circuits_ == 0) return;
-    share(threads_.schedule, helpers_, blocks_, [&](const std::function<int64_t()>& claim) {
+    share(threads_.submit, helpers_, layout_.blocks(), [&](const std::function<int64_t()>& claim) {
       // Before a block is claimed: nothing may fail between a claim and its turn.
       Workspace<T> space;
-      Buffer buffer(space.lay_out(plan_, lane_bits_, backward_, nullptr));
-      space.lay_out(plan_, lane_bits_, backward_, buffer.data());
+      Buffer buffer(space.lay_out(plan_, *schedule_, layout_.mixed, backward_, nullptr));
+      space.lay_out(plan_, *schedule_, layout_.mixed, backward_, buffer.data());
       for (int64_t block; (block = claim()) >= 0;) work(space, block);
     });
   }
 
  private:
+  int64_t place(int64_t block, int lane) const {
+    return block % layout_.blocks_per_set * layout_.per_block + (lane >> layout_.lane_bits);
+  }
+
   const Plan& plan_;
   bool backward_;
   const Threads& threads_;
-  int64_t circuits_, per_block_, blocks_;
-  int lane_bits_, helpers_;
+  int64_t circuits_;
+  Layout layout_;
+  std::shared_ptr<const Schedule> schedule_;
+  int helpers_;
 };
 
 template <class T>
@@ -173,32 +199,33 @@ class Gradient {
 template <class T>
 void evaluate(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
               T* values, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, false, threads);
+  const Grid<T> grid(plan, sizes, params, false, false, threads);
   const RowOf param_row(sizes, params.sizes), feature_row(sizes, features.sizes);
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
     Rows<T> rows;
     find_rows(rows, plan, grid, block, params, param_row, features, feature_row);
-    Runner<T>(plan, space, rows, false, false).evaluate();
+    Runner<T>(plan, grid.schedule(), space, rows).evaluate();
     for (int l = 0; l < Lanes<T>::kWidth; l += 1 << grid.lane_bits())
       if (grid.is_real(block, l))
         for (int o = 0; o < plan.num_observables; ++o)
-          values[grid.circuit(block, l) * plan.num_observables + o] = space.values[o][l];
+          values[grid.circuit(block, l) * plan.num_observables + o] = space.results[o][l];
   });
 }
 
 template <class T>
 void read_states(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
                  bool squares, T* states, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, false, threads);
+  const Grid<T> grid(plan, sizes, params, false, !squares, threads);
   const RowOf param_row(sizes, params.sizes), feature_row(sizes, features.sizes);
   const size_t length = (size_t(1) << plan.num_qubits) * (squares ? 1 : 2);
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
     Rows<T> rows;
     find_rows(rows, plan, grid, block, params, param_row, features, feature_row);
-    Runner<T> runner(plan, space, rows, false, false);
-    runner.prepare();
+    Runner<T> runner(plan, grid.schedule(), space, rows);
+    runner.forward();
+    const Amp<T> phase = squares ? Amp<T>{} : runner.global_phase();
     for (int l = 0; l < Lanes<T>::kWidth; l += 1 << grid.lane_bits())
-      if (grid.is_real(block, l)) runner.read(l, squares, states + grid.circuit(block, l) * length);
+      if (grid.is_real(block, l)) runner.read(l, squares ? nullptr : &phase, states + grid.circuit(block, l) * length);
   });
 }
 
@@ -206,7 +233,7 @@ template <class T>
 void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
                const Rowed& cotangents, T* param_out, const std::vector<int64_t>& param_sizes, T* feature_out,
                const std::vector<int64_t>& feature_sizes, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, true, threads);
+  const Grid<T> grid(plan, sizes, params, true, false, threads);
   const RowOf param_row(sizes, params.sizes), feature_row(sizes, features.sizes);
   const RowOf cotangent_row(sizes, cotangents.sizes);
   Gradient param_sums(param_out != nullptr, sizes, param_sizes, plan.num_params);
@@ -222,9 +249,9 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed&
     for (int l = 0; l < Lanes<T>::kWidth; ++l) {
       const T* row = static_cast<const T*>(cotangents.data) +
                      cotangent_row(grid.circuit(block, l)) * plan.num_observables;
-      for (int o = 0; o < plan.num_observables; ++o) space.values[o][l] = grid.is_real(block, l) ? row[o] : T(0);
+      for (int o = 0; o < plan.num_observables; ++o) space.results[o][l] = grid.is_real(block, l) ? row[o] : T(0);
     }
-    Runner<T>(plan, space, rows, param_out != nullptr, feature_out != nullptr).pull_back();
+    Runner<T>(plan, grid.schedule(), space, rows).pull_back(param_out != nullptr, feature_out != nullptr);
     turns.wait_for(block);
     param_sums.add(space.gradients, param_rows);
     feature_sums.add(behind, feature_rows);
@@ -234,6 +261,34 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed&
   if (feature_out) feature_sums.write(feature_out);
 }
 
+template <class T>
+Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backward, const Threads& threads) {
+  const Rowed params{nullptr, {sets, 1}};
+  const Grid<T> grid(plan, {sets, samples}, params, backward, false, threads);
+  const double amplitudes = std::ldexp(1.0, plan.num_qubits);
+  Description out;
+  Workspace<T> space;
+  // The way back does every pass on both states.
+  const double times = backward ? 3 : 1;
+  for (const Pass& pass : grid.schedule().passes) {
+    if (pass.kind == Pass::kMeasure) continue;
+    // A complex product has 6 operations; RY takes 3 on each of the parts; a general matrix on a lane takes 14.
+    double flops = pass.strings.empty() ? 0 : 6;
+    if (pass.kind == Pass::kBlock) flops += 6.0 * pass.chains.size() + 14.0 * pass.lane_chains.size();
+    if (pass.kind == Pass::kRotation) flops += 6;
+    if (pass.kind == Pass::kDense) flops += std::ldexp(8.0, int(pass.dense->qubits.size()));
+    out.passes += times;
+    out.flops += times * flops * amplitudes;
+    out.bytes += times * 2 * amplitudes * 2 * sizeof(T);
+  }
+  out.working_set = double(space.lay_out(plan, grid.schedule(), sets > 1, backward, nullptr));
+  out.per_vector = grid.per_block();
+  out.threads = grid.threads();
+  return out;
+}
+
+template Description describe<float>(const Plan&, int64_t, int64_t, bool, const Threads&);
+template Description describe<double>(const Plan&, int64_t, int64_t, bool, const Threads&);
 template void evaluate<float>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, float*,
                               const Threads&);
 template void evaluate<double>(const Plan&, const std::vector<int64_t>&, const Rowed&, const Rowed&, double*,

@@ -16,7 +16,7 @@ struct Rowed {
 };
 
 struct Threads {
-  Schedule schedule;
+  Submit submit;
   int count = 1;
 };
 
@@ -35,5 +35,17 @@ template <class T>
 void pull_back(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, const Rowed& features,
                const Rowed& cotangents, T* param_gradients, const std::vector<int64_t>& param_sizes,
                T* feature_gradients, const std::vector<int64_t>& feature_sizes, const Threads& threads);
+
+// What circuits take, for people who want to know before they run them: S parameter sets times B samples.
+struct Description {
+  double passes = 0;         // over a circuit's state, prologue and diagonals included
+  double flops = 0;          // of a circuit
+  double bytes = 0;          // of its state that passes read and write
+  double working_set = 0;    // bytes of one thread
+  double per_vector = 0;     // circuits that run side by side in a thread
+  double threads = 0;
+};
+template <class T>
+Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backward, const Threads& threads);
 
 }  // namespace qjax

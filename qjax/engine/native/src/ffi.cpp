@@ -195,5 +195,23 @@ QJAX_EXPORT int qjax_check_table(const int32_t* words, size_t num_words, const d
   return problem.empty() ? 0 : 1;
 }
 
+// What a table's circuits take: six numbers, as in `Description`; 1 where the table is malformed.
+QJAX_EXPORT int qjax_describe(const int32_t* words, size_t num_words, const double* constants, size_t num_constants,
+                              int is_double, int64_t sets, int64_t samples, int backward, int threads, double* out) {
+  try {
+    const qjax::Plan plan = qjax::decode({words, num_words, constants, num_constants});
+    qjax::Threads available;
+    available.count = threads;
+    const auto found = is_double ? qjax::describe<double>(plan, sets, samples, backward, available)
+                                 : qjax::describe<float>(plan, sets, samples, backward, available);
+    const double numbers[] = {found.passes,      found.flops,      found.bytes,
+                              found.working_set, found.per_vector, found.threads};
+    std::copy(std::begin(numbers), std::end(numbers), out);
+    return 0;
+  } catch (const std::exception&) {
+    return 1;
+  }
+}
+
 // The instruction-set level that the library was built for.
 QJAX_EXPORT const char* qjax_isa() { return QJAX_ISA; }

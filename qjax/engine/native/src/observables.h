@@ -8,7 +8,7 @@ namespace qjax {
 
 // values[observable] = <psi| O |psi> for every lane; `sums` has room for all terms.
 template <class T>
-void expectations(const State<T>& psi, const Frame& frame, const Plan& plan, typename Lanes<T>::V* sums,
+void expectations(const State<T>& psi, const Schedule& schedule, const Plan& plan, typename Lanes<T>::V* sums,
                   typename Lanes<T>::V* values) {
   using V = typename Lanes<T>::V;
   const V signs[2] = {V{} + 1, V{} - 1};
@@ -16,10 +16,10 @@ void expectations(const State<T>& psi, const Frame& frame, const Plan& plan, typ
   // Terms with the same flips share one pass.
   for (size_t start = 0, end; start < plan.terms.size(); start = end) {
     for (end = start; end < plan.terms.size() && plan.terms[end].x == plan.terms[start].x; ++end) sums[end] = V{};
-    const uint32_t flip = frame.flips(plan.terms[start].x);
+    const uint32_t flip = schedule.terms[start].flip;
     auto pass = [&]<bool kExchange>() {
       for (size_t t = start; t < end; ++t) {
-        const Pauli pauli(frame, plan.terms[t].x, plan.terms[t].z);
+        const Pauli pauli = schedule.terms[t];
         V sum{};
         for (uint32_t v = 0; v < psi.num_vectors(); ++v) {
           const uint32_t address = v << psi.lane_bits;
@@ -45,7 +45,7 @@ void expectations(const State<T>& psi, const Frame& frame, const Plan& plan, typ
 
 // lambda = sum_o cotangents[o] O psi.
 template <class T>
-void apply_observables(const State<T>& psi, const State<T>& lambda, const Frame& frame, const Plan& plan,
+void apply_observables(const State<T>& psi, const State<T>& lambda, const Schedule& schedule, const Plan& plan,
                        const typename Lanes<T>::V* cotangents, Amp<T>* weights) {
   using V = typename Lanes<T>::V;
   const V signs[2] = {V{} + 1, V{} - 1};
@@ -53,16 +53,16 @@ void apply_observables(const State<T>& psi, const State<T>& lambda, const Frame&
   for (size_t start = 0, end; start < plan.terms.size(); start = end) {
     for (end = start; end < plan.terms.size() && plan.terms[end].x == plan.terms[start].x; ++end) {
       const Term& term = plan.terms[end];
-      const Pauli pauli(frame, term.x, term.z);
+      const Pauli pauli = schedule.terms[end];
       V weight = cotangents[term.observable] * T(term.coefficient) * lane_signs<T>(pauli.row & psi.lane_mask());
       // (-i)^power: 1, -i, -1, i
       if ((pauli.power == 1 || pauli.power == 2) != (pauli.one == 1)) weight = -weight;
       weights[end] = pauli.power & 1 ? Amp<T>{V{}, weight} : Amp<T>{weight, V{}};
     }
-    const uint32_t flip = frame.flips(plan.terms[start].x);
+    const uint32_t flip = schedule.terms[start].flip;
     auto pass = [&]<bool kExchange>() {
       for (size_t t = start; t < end; ++t) {
-        const uint32_t row = frame.row(plan.terms[t].z);
+        const uint32_t row = schedule.terms[t].row;
         const Amp<T> w = weights[t];
         for (uint32_t v = 0; v < psi.num_vectors(); ++v) {
           const uint32_t address = v << psi.lane_bits;

@@ -28,13 +28,13 @@ struct Job {
 
 }  // namespace
 
-void share(const Schedule& schedule, int helpers, int64_t blocks,
+void share(const Submit& submit, int helpers, int64_t blocks,
            const std::function<void(const std::function<int64_t()>&)>& work) {
   auto job = std::make_shared<Job>();  // shared: a task may begin after the caller has gone
   job->blocks = blocks;
   job->work = &work;
   for (int h = 0; h < helpers; ++h)
-    schedule([job] {
+    submit([job] {
       {
         std::lock_guard lock(job->mutex);
         if (job->closed) return;

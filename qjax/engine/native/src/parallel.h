@@ -11,7 +11,7 @@
 
 namespace qjax {
 
-using Schedule = std::function<void(std::function<void()>)>;
+using Submit = std::function<void(std::function<void()>)>;
 
 // Gives the results of blocks their turn in order, so that sums do not depend on which thread was faster.
 // Only blocks that run already are waited for.
@@ -32,7 +32,7 @@ class Turns {
 // Calls work(claim) on the caller and on up to `helpers` tasks of the pool; `claim` gives out block numbers in
 // order, -1 at the end. Returns when nobody works any more, without waiting for tasks that have not begun.
 // An exception in a task would end the process, so the first one is caught and thrown to the caller.
-void share(const Schedule& schedule, int helpers, int64_t blocks,
+void share(const Submit& submit, int helpers, int64_t blocks,
            const std::function<void(const std::function<int64_t()>&)>& work);
 
 }  // namespace qjax

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <vector>
 
@@ -50,12 +51,24 @@ struct Term {
   double coefficient;
 };
 
+struct Schedule;
+
+// Schedules of a plan, made when first asked for: one for each way to split addresses.
+class Schedules {
+ public:
+  std::shared_ptr<const Schedule> get(const struct Plan& plan, int lane_bits, bool exact_state) const;
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::shared_ptr<const Schedule> kept_[5][2];
+};
+
 struct Plan {
   int num_qubits = 0, num_params = 0, num_features = 0, num_observables = 0;
   std::vector<Step> steps;
   std::vector<Term> terms;  // sorted by x
   bool has_dense = false;
-  double work = 0;  // passes over the state, roughly
+  std::unique_ptr<const Schedules> schedules = std::make_unique<Schedules>();
 };
 
 struct Table {

@@ -13,7 +13,7 @@ namespace qjax {
 #if defined(__AVX512F__)
 inline constexpr int kVectorBytes = 64;
 // Qubits taken through the registers in one pass: 2^k amplitudes of two vectors each must fit.
-inline constexpr int kForwardGroup = 2;
+inline constexpr int kForwardGroup = 3;
 inline constexpr int kAdjointGroup = 2;
 #elif defined(__AVX__)
 inline constexpr int kVectorBytes = 32;
@@ -41,10 +41,21 @@ struct Lanes<double> {
 };
 
 // One amplitude of as many circuits (or neighbouring amplitudes of one) as a vector has lanes.
-template <class T>
-struct Amp {
-  typename Lanes<T>::V re, im;
+template <class V>
+struct Complex {
+  V re, im;
 };
+template <class T>
+using Amp = Complex<typename Lanes<T>::V>;
+
+template <class V>
+inline Complex<V> operator*(const Complex<V>& a, const Complex<V>& b) {
+  return {a.re * b.re - a.im * b.im, a.re * b.im + a.im * b.re};
+}
+template <class V>
+inline Complex<V> conj(const Complex<V>& a) {
+  return {a.re, -a.im};
+}
 
 inline uint32_t parity(uint32_t x) { return __builtin_popcount(x) & 1; }
 

@@ -1,0 +1,430 @@
+// From a plan to passes.
+#include "schedule.h"
+
+#include <algorithm>
+
+namespace qjax {
+namespace {
+
+constexpr size_t kMaxTurns = size_t(1) << 23;
+
+class Scheduler {
+ public:
+  Scheduler(const Plan& plan, Schedule& out)
+      : plan_(plan), out_(out), lanes_((1u << out.lane_bits) - 1), pending_(plan.num_qubits) {
+    for (int bit = 0; bit < out.lane_bits; ++bit) lane_qubits_[bit] = plan.num_qubits - 1 - bit;
+  }
+
+  void run(bool exact_state) {
+    steps(plan_.steps, 0, 0);
+    flush();
+    if (in_prologue_) end_prologue();
+    uint32_t flips_seen[32];
+    int count = 0;
+    if (exact_state) {
+      diagonal([](const String&) { return true; });
+    } else {
+      for (const Term& term : plan_.terms)
+        if (term.x && count < 32) flips_seen[count++] = frame().flips(term.x);
+      diagonal([&](const String& s) {
+        if (count == 32) return true;
+        return std::any_of(flips_seen, flips_seen + count, [&](uint32_t flip) { return parity(flip & s.row); });
+      });
+    }
+    for (const Term& term : plan_.terms) out_.terms.emplace_back(frame(), term.x, term.z);
+  }
+
+ private:
+  Frame& frame() { return out_.frame; }
+
+  int32_t add_turn(const Angle& angle, int64_t param_shift, int64_t feature_shift) {
+    if (out_.turns.size() >= kMaxTurns) throw TableError("the circuit has too many gates for the native engine");
+    out_.turns.push_back({angle.param < 0 ? -1 : int32_t(angle.param + param_shift),
+                          angle.feature < 0 ? -1 : int32_t(angle.feature + feature_shift), angle.scale, angle.offset});
+    return int32_t(out_.turns.size() - 1);
+  }
+
+  struct Waiting {
+    const Factor* factor;
+    int64_t param_shift, feature_shift;
+  };
+
+  int32_t add_chain(const std::vector<Waiting>& factors, bool is_split) {
+    ChainRef chain{};
+    chain.first = int32_t(out_.factors.size());
+    chain.count = int32_t(factors.size());
+    chain.first_turn = int32_t(out_.turns.size());
+    chain.is_split = is_split;
+    for (const Waiting& w : factors) {
+      const bool is_fixed = w.factor->kind == Factor::kFixed;
+      const int32_t turn = is_fixed ? -1 : add_turn(w.factor->angle, w.param_shift, w.feature_shift);
+      chain.uses_features |= !is_fixed && w.factor->angle.feature >= 0;
+      out_.factors.push_back({w.factor->kind, turn, is_fixed ? w.factor : nullptr});
+    }
+    chain.num_turns = int32_t(out_.turns.size()) - chain.first_turn;
+    if (chain.uses_features) {
+      chain.lane_place = out_.num_lane_chains++;
+      chain.lane_turn = out_.num_lane_turns;
+      out_.num_lane_turns += chain.num_turns;
+    }
+    out_.chains.push_back(chain);
+    return int32_t(out_.chains.size() - 1);
+  }
+
+  int32_t single(const Step& step, int64_t param_shift, int64_t feature_shift) {
+    Factor factor{};
+    factor.kind = Factor::kZ;
+    factor.angle = step.angle;
+    return add_chain({{&factor, param_shift, feature_shift}}, false);
+  }
+
+  void steps(const std::vector<Step>& steps, int64_t param_shift, int64_t feature_shift) {
+    for (const Step& step : steps) {
+      switch (step.kind) {
+        case Step::kLayer:
+          for (const Chain& chain : step.chains)
+            for (const Factor& factor : chain.factors)
+              pending_[chain.qubit].push_back({&factor, param_shift, feature_shift});
+          break;
+        case Step::kPhase:
+          out_.phases.push_back(single(step, param_shift, feature_shift));
+          break;
+        case Step::kLoop:
+          for (int64_t t = 0; t < step.times; ++t)
+            this->steps(step.body, param_shift + t * step.param_stride, feature_shift + t * step.feature_stride);
+          break;
+        case Step::kRotation:
+          rotation(step, param_shift, feature_shift);
+          break;
+        default:
+          couple(mask_of(step.qubits));
+          if (step.kind == Step::kDense)
+            dense(step);
+          else
+            permute(step);
+      }
+    }
+  }
+
+  static uint32_t mask_of(const std::vector<int>& qubits) {
+    uint32_t out = 0;
+    for (int q : qubits) out |= 1u << q;
+    return out;
+  }
+
+  // Before an operation on some qubits: what waits on any of them goes first, all of it at once.
+  void couple(uint32_t mask) {
+    bool touched = false;
+    for (int q = 0; q < plan_.num_qubits; ++q) touched |= (mask >> q & 1) && !pending_[q].empty();
+    if (touched) flush();
+    if (in_prologue_) end_prologue();
+  }
+
+  void permute(const Step& step) {
+    const int a = step.qubits[0];
+    if (step.kind == Step::kFlip) return frame().flip(a);
+    const int b = step.qubits[1];
+    if (step.kind == Step::kExchange) {
+      for (int bit = 0; bit < out_.lane_bits; ++bit)
+        lane_qubits_[bit] = lane_qubits_[bit] == a ? b : lane_qubits_[bit] == b ? a : lane_qubits_[bit];
+      return frame().exchange(a, b);
+    }
+    if (lane_of(a) < 0 || lane_of(b) >= 0) return frame().controlled_flip(a, b);
+    // A control in the lane and a target across vectors: amplitudes have to move.
+    if (!lanes_are_sorted()) block_pass({}, {});
+    Pass pass;
+    pass.kind = Pass::kMove;
+    pass.axes[0] = frame().axes[b];
+    pass.lane_bits = {lane_of(a)};
+    for (String& s : deferred_)
+      if (parity(s.row & pass.axes[0].flip)) s.row ^= 1u << pass.lane_bits[0];
+    out_.work += 0.5;
+    out_.passes.push_back(std::move(pass));
+  }
+
+  void rotation(const Step& step, int64_t param_shift, int64_t feature_shift) {
+    couple(step.x | step.z);
+    const int32_t chain = single(step, param_shift, feature_shift);
+    const Pauli pauli(frame(), step.x, step.z);
+    if (step.x == 0) {
+      const String s{String::kTurn, chain, pauli.row, 0, -1, uint8_t(pauli.one)};
+      if (out_.passes.empty() || out_.passes.back().kind != Pass::kMeasure) {
+        out_.passes.emplace_back();
+        out_.passes.back().kind = Pass::kMeasure;
+      }
+      out_.passes.back().strings.push_back(s);
+      deferred_.push_back(s);
+      out_.phases.push_back(chain);
+      return;
+    }
+    diagonal([&](const String& s) { return parity(s.row & pauli.flip); });
+    Pass pass;
+    pass.kind = Pass::kRotation;
+    pass.pauli = pauli;
+    pass.chains = {chain};
+    out_.work += 1;
+    out_.passes.push_back(std::move(pass));
+  }
+
+  void dense(const Step& step) {
+    Pass pass;
+    pass.kind = Pass::kDense;
+    pass.dense = &step;
+    uint32_t flips[4];
+    for (size_t k = 0; k < step.qubits.size(); ++k) {
+      pass.axes[k] = frame().axes[step.qubits[k]];
+      flips[k] = pass.axes[k].flip;
+    }
+    diagonal([&](const String& s) {
+      return std::any_of(flips, flips + step.qubits.size(), [&](uint32_t flip) { return parity(flip & s.row); });
+    });
+    out_.work += double(1 << step.qubits.size());
+    out_.passes.push_back(std::move(pass));
+  }
+
+  // Multiplies by those of the waiting phases that `chosen` names.
+  template <class Chosen>
+  void diagonal(Chosen&& chosen) {
+    Pass pass;
+    pass.kind = Pass::kDiagonal;
+    const auto kept = std::stable_partition(deferred_.begin(), deferred_.end(), [&](const String& s) { return !chosen(s); });
+    pass.strings.assign(kept, deferred_.end());
+    deferred_.erase(kept, deferred_.end());
+    if (pass.strings.empty()) return;
+    out_.work += 0.5 * pass.strings.size();
+    out_.passes.push_back(std::move(pass));
+  }
+
+  int lane_of(int qubit) const {
+    for (int bit = 0; bit < out_.lane_bits; ++bit)
+      if (lane_qubits_[bit] == qubit) return bit;
+    return -1;
+  }
+
+  struct Placed {
+    int qubit;
+    int32_t chain;
+  };
+
+  void flush() {
+    std::vector<Placed> across, within;
+    for (int q = 0; q < plan_.num_qubits; ++q) {
+      if (pending_[q].empty()) continue;
+      const Placed placed{q, add_chain(pending_[q], true)};
+      pending_[q].clear();
+      (lane_of(q) < 0 ? across : within).push_back(placed);
+    }
+    if (across.empty() && within.empty()) return;
+    out_.work += double(across.size()) + 1.5 * within.size();
+    if (in_prologue_) {
+      out_.prologue.assign(plan_.num_qubits, -1);
+      for (const auto& group : {across, within})
+        for (const Placed& p : group) out_.prologue[p.qubit] = p.chain;
+    }
+    const size_t groups = std::max<size_t>(1, (across.size() + kMaxLocalBits - 1) / kMaxLocalBits);
+    for (size_t g = 0, begin = 0; g < groups; ++g) {
+      const size_t end = across.size() * (g + 1) / groups;
+      block_pass({across.begin() + begin, across.begin() + end}, g == 0 ? within : std::vector<Placed>{});
+      begin = end;
+    }
+    if (in_prologue_) end_prologue();
+  }
+
+  // The first layer acts on |0>: it costs no passes, but gradients take them.
+  void end_prologue() {
+    in_prologue_ = false;
+    out_.prologue_passes = std::move(out_.passes);
+    out_.passes.clear();
+  }
+
+  bool lanes_are_sorted() {
+    for (int bit = 0; bit < out_.lane_bits; ++bit) {
+      const Axis& axis = frame().axes[lane_qubits_[bit]];
+      if (axis.flip != 1u << bit || axis.row != 1u << bit || axis.one) return false;
+    }
+    for (int q = 0; q < plan_.num_qubits; ++q)
+      if (lane_of(q) < 0 && frame().axes[q].flip & lanes_) return false;
+    return true;
+  }
+
+  void sort_lanes(Pass& pass) {
+    pass.sorts = true;
+    LaneSort &sort = pass.sort, &unsort = pass.unsort;
+    sort = unsort = {};
+    for (int l = 0; l < 1 << out_.lane_bits; ++l) {
+      uint32_t from = 0;
+      for (int k = 0; k < out_.lane_bits; ++k)
+        if (l >> k & 1) from ^= frame().axes[lane_qubits_[k]].flip;
+      sort.order[l] = uint8_t(from);
+      unsort.order[from] = uint8_t(l);
+    }
+    // The lane on which all lane qubits read zero, as a function of the vector.
+    for (int k = 0; k < out_.lane_bits; ++k) {
+      const Axis& axis = frame().axes[lane_qubits_[k]];
+      const uint32_t row = axis.row >> out_.lane_bits;
+      for (int j = 0; j < out_.lane_bits; ++j)
+        if (axis.flip >> j & 1) sort.rows[j] ^= row;
+      for (int j = 0; j < out_.lane_bits; ++j)
+        if (k == j) unsort.rows[j] ^= row;
+      if (axis.one) sort.start ^= axis.flip, unsort.start ^= 1u << k;
+    }
+    auto moved = [&](uint32_t& row, uint8_t* one) {
+      uint32_t out = row & ~lanes_;
+      for (int j = 0; j < out_.lane_bits; ++j) {
+        if (row >> j & 1) {
+          out ^= sort.rows[j] << out_.lane_bits;
+          if (one) *one ^= sort.start >> j & 1;
+        }
+        if (parity(row & lanes_ & sort.order[1 << j])) out ^= 1u << j;
+      }
+      row = out;
+    };
+    for (String& s : deferred_) moved(s.row, &s.one);
+    for (int q = 0; q < plan_.num_qubits; ++q)
+      if (lane_of(q) < 0) frame().axes[q].flip &= ~lanes_;
+    for (int bit = 0; bit < out_.lane_bits; ++bit) frame().axes[lane_qubits_[bit]] = {1u << bit, 1u << bit, 0};
+  }
+
+  void block_pass(const std::vector<Placed>& across, const std::vector<Placed>& within) {
+    Pass pass;
+    if (!lanes_are_sorted()) sort_lanes(pass);
+    const int lane_bits = out_.lane_bits, vector_bits = plan_.num_qubits - lane_bits, size = int(across.size());
+    Independent independent(0);
+    uint32_t flips[kMaxLocalBits];
+    for (int j = 0; j < size; ++j) {
+      const Axis& axis = frame().axes[across[j].qubit];
+      flips[j] = axis.flip >> lane_bits;
+      independent.add(flips[j]);
+      if (axis.one) pass.start ^= flips[j];
+      pass.chains.push_back(across[j].chain);
+    }
+    for (const Placed& p : within) {
+      pass.lane_chains.push_back(p.chain);
+      pass.lane_bits.push_back(lane_of(p.qubit));
+    }
+    // Directions that leave the block's qubits alone.
+    const uint32_t pivots = independent.pivots();
+    for (int bit = 0; bit < vector_bits; ++bit) {
+      if (pivots >> bit & 1) continue;
+      uint32_t column = 1u << bit;
+      for (int j = 0; j < size; ++j)
+        if (frame().axes[across[j].qubit].row >> (bit + lane_bits) & 1) column ^= flips[j];
+      pass.columns.push_back(column);
+    }
+    pass.num_free = std::clamp(3 - size, 0, int(pass.columns.size()));
+    const std::vector<uint32_t> free(pass.columns.begin(), pass.columns.begin() + pass.num_free);
+    pass.columns.erase(pass.columns.begin(), pass.columns.begin() + pass.num_free);
+    const int local_bits = pass.local_bits();
+    uint32_t directions[kMaxLocalBits];
+    for (int j = 0; j < local_bits; ++j) directions[j] = j < pass.num_free ? free[j] : flips[j - pass.num_free];
+    pass.offsets.assign(size_t(1) << local_bits, 0);
+    for (size_t x = 1; x < pass.offsets.size(); ++x)
+      pass.offsets[x] = pass.offsets[x & (x - 1)] ^ directions[__builtin_ctz(x)];
+    find_sort_offsets(pass);
+
+    // Phases that do not commute with the gates are multiplied in this pass.
+    uint32_t gates_in_lanes = 0;
+    for (int bit : pass.lane_bits) gates_in_lanes |= 1u << bit;
+    std::vector<String> taken, kept, excess;
+    for (String s : deferred_) {
+      const uint32_t row = s.row >> lane_bits;
+      s.local = 0;
+      for (int j = 0; j < local_bits; ++j) s.local |= parity(row & directions[j]) << j;
+      if (s.local >> pass.num_free == 0 && (s.row & gates_in_lanes) == 0) {
+        kept.push_back(s);
+        continue;
+      }
+      uint32_t signature = 0;
+      for (size_t c = 0; c < pass.columns.size(); ++c) signature |= parity(row & pass.columns[c]) << c;
+      s.variant = -1;
+      if (signature) {
+        const auto end = pass.variant_rows + pass.num_variants;
+        s.variant = int(std::find(pass.variant_rows, end, signature) - pass.variant_rows);
+        if (s.variant == pass.num_variants) {
+          if (pass.num_variants == kMaxVariants || size_t(2) << pass.num_variants > size_t(1) << pass.columns.size()) {
+            excess.push_back(s);
+            continue;
+          }
+          pass.variant_rows[pass.num_variants++] = signature;
+        }
+      }
+      s.one ^= parity(row & pass.start);
+      taken.push_back(s);
+    }
+    deferred_ = std::move(kept);
+    if (!excess.empty()) {
+      // Before this pass, thus before its sorting of lanes: sort first where both are needed.
+      Pass before;
+      if (pass.sorts) {
+        before = sorting_pass(pass);
+        out_.passes.push_back(std::move(before));
+        pass.sorts = false;
+        pass.sort_offsets.clear();
+        pass.unsort_offsets.clear();
+        before = {};
+      }
+      before.kind = Pass::kDiagonal;
+      before.strings = std::move(excess);
+      out_.work += 0.5 * before.strings.size();
+      out_.passes.push_back(std::move(before));
+    }
+    for (int j = 0; j < size; ++j)
+      taken.push_back({String::kPre, across[j].chain, 0, 1u << (pass.num_free + j), -1, 0});
+    for (const Placed& p : within) taken.push_back({String::kPre, p.chain, 1u << lane_of(p.qubit), 0, -1, 0});
+    pass.strings = std::move(taken);
+    for (const auto& group : {across, within})
+      for (const Placed& p : group) {
+        const Axis& axis = frame().axes[p.qubit];
+        deferred_.push_back({String::kPost, p.chain, axis.row, 0, -1, uint8_t(axis.one)});
+      }
+    out_.work += 2;
+    out_.passes.push_back(std::move(pass));
+  }
+
+  // A pass that does nothing but bring the lanes in order as `like` would.
+  Pass sorting_pass(const Pass& like) {
+    Pass pass;
+    pass.sorts = true;
+    pass.sort = like.sort;
+    pass.unsort = like.unsort;
+    const int vector_bits = plan_.num_qubits - out_.lane_bits;
+    pass.num_free = std::min(3, vector_bits);
+    for (uint32_t x = 0; x < 1u << pass.num_free; ++x) pass.offsets.push_back(x);
+    for (int bit = pass.num_free; bit < vector_bits; ++bit) pass.columns.push_back(1u << bit);
+    find_sort_offsets(pass);
+    return pass;
+  }
+
+  static void find_sort_offsets(Pass& pass) {
+    if (!pass.sorts) return;
+    for (uint32_t offset : pass.offsets) {
+      pass.sort_offsets.push_back(uint8_t(pass.sort.first(offset) ^ pass.sort.start));
+      pass.unsort_offsets.push_back(uint8_t(pass.unsort.first(offset) ^ pass.unsort.start));
+    }
+  }
+
+  const Plan& plan_;
+  Schedule& out_;
+  const uint32_t lanes_;
+  int lane_qubits_[4] = {};
+  std::vector<std::vector<Waiting>> pending_;
+  std::vector<String> deferred_;
+  bool in_prologue_ = true;
+};
+
+}  // namespace
+
+Schedule::Schedule(const Plan& plan, int lanes, bool exact_state)
+    : num_qubits(plan.num_qubits), lane_bits(lanes), frame(plan.num_qubits) {
+  prologue.assign(plan.num_qubits, -1);
+  Scheduler(plan, *this).run(exact_state);
+}
+
+std::shared_ptr<const Schedule> Schedules::get(const Plan& plan, int lane_bits, bool exact_state) const {
+  std::lock_guard lock(mutex_);
+  auto& kept = kept_[lane_bits][exact_state];
+  if (!kept) kept = std::make_shared<const Schedule>(plan, lane_bits, exact_state);
+  return kept;
+}
+
+}  // namespace qjax

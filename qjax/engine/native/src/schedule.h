@@ -1,0 +1,116 @@
+// A plan laid out as passes over the state, for one way of splitting addresses into vectors and lanes.
+//
+// Loops are unrolled, so that gates merge across their ends; what depends on the circuit alone (frames, addresses,
+// which phases meet in which pass) is worked out once and kept with the plan. One-qubit unitaries are taken as
+// diagonal * RY * diagonal. Diagonals wait as phases on Z strings until a pass does not commute with them; that
+// pass multiplies by all of them at once.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "frame.h"
+#include "plan.h"
+
+namespace qjax {
+
+// An angle of the unrolled circuit: scale * params[param] * features[feature] + offset.
+struct TurnRef {
+  int32_t param, feature;
+  double scale, offset;
+};
+
+struct FactorRef {
+  Factor::Kind kind;
+  int32_t turn;          // of a rotation
+  const Factor* fixed;   // a constant matrix
+};
+
+// What angles enter together: the one-qubit gates on a qubit between two couplings, or a single rotation.
+struct ChainRef {
+  int32_t first, count;  // factors
+  int32_t first_turn, num_turns;
+  bool is_split;         // a one-qubit unitary, taken as diagonal * RY * diagonal
+  bool uses_features;
+  int32_t lane_place, lane_turn;  // among the chains that features enter, and their turns
+};
+
+// A factor (1, w) or (w, 1) on the two values of a Z string.
+struct String {
+  enum Source : uint8_t { kPre, kPost, kTurn } source;
+  int32_t chain;
+  uint32_t row;      // of the address, lanes included
+  uint32_t local;    // parity over the block's local bits
+  int32_t variant;   // kBlock: which bit of the table's number the block's own parity is; -1 for none
+  uint8_t one;
+};
+
+// A Pauli string in a frame: (P psi)(y) = (-i)^power (-1)^(parity(row & y) ^ one) psi(y ^ flip).
+struct Pauli {
+  uint32_t flip, row, one;
+  int power;
+
+  Pauli() = default;
+  Pauli(const Frame& frame, uint32_t x, uint32_t z)
+      : flip(frame.flips(x)), row(frame.row(z)), one(frame.one(z)), power(__builtin_popcount(x & z) & 3) {}
+};
+
+// How a pass brings its lane qubits back to the bits of the lane: lane l of the result is lane
+// `order[l] ^ first` of vector v, where bit k of `first` is parity(rows[k] & v) ^ bit k of `start`.
+struct LaneSort {
+  uint8_t order[16];
+  uint32_t rows[4];
+  uint32_t start;
+  uint32_t first(uint32_t vector) const {
+    uint32_t out = start;
+    for (int k = 0; k < 4; ++k) out ^= parity(rows[k] & vector) << k;
+    return out;
+  }
+};
+
+inline constexpr int kMaxLocalBits = 6;
+inline constexpr int kMaxVariants = 3;
+
+struct Pass {
+  enum Kind : uint8_t { kBlock, kDiagonal, kMeasure, kRotation, kDense, kMove } kind = kBlock;
+  // kBlock: the state falls into blocks of 2^local_bits vectors, coupled by RY on the upper local bits.
+  int num_free = 0;                  // lower local bits without a gate
+  std::vector<int32_t> chains;       // one for each upper local bit
+  std::vector<int32_t> lane_chains;  // on bits of the lane
+  std::vector<int32_t> lane_bits;
+  std::vector<uint32_t> offsets;     // of a block's vectors from its base
+  std::vector<uint32_t> columns;     // base = start ^ the columns that the Gray code of its number names
+  uint32_t start = 0;
+  bool sorts = false;
+  LaneSort sort, unsort;
+  std::vector<uint8_t> sort_offsets, unsort_offsets;  // what an offset adds to the first lane
+  uint32_t variant_rows[kMaxVariants] = {};  // over the Gray code
+  int num_variants = 0;
+  // kBlock: multiplied before the gates. kDiagonal: the pass. kMeasure: whose gradients are taken here.
+  std::vector<String> strings;
+  Pauli pauli;                       // kRotation; its chain is chains[0]
+  const Step* dense = nullptr;       // kDense
+  Axis axes[4];                      // kDense; kMove: axes[0] the target, lane_bits[0] the control
+
+  int local_bits() const { return num_free + int(chains.size()); }
+  bool works_in_lanes() const { return sorts || !lane_chains.empty(); }
+};
+
+struct Schedule {
+  int num_qubits, lane_bits;
+  std::vector<TurnRef> turns;
+  std::vector<FactorRef> factors;
+  std::vector<ChainRef> chains;
+  int32_t num_lane_chains = 0, num_lane_turns = 0;
+  std::vector<int32_t> phases;      // chains whose half angle is a global phase
+  std::vector<int32_t> prologue;    // the chain of each qubit on |0>, or -1
+  std::vector<Pass> prologue_passes;  // for gradients: the same as passes
+  std::vector<Pass> passes;
+  Frame frame;                      // at the end
+  std::vector<Pauli> terms;         // the plan's terms in it
+  double work = 0;                  // operations on each vector, roughly
+
+  Schedule(const Plan& plan, int lane_bits, bool exact_state);
+};
+
+}  // namespace qjax

@@ -1,0 +1,233 @@
+// A block's angles as numbers: sines and cosines, and one-qubit unitaries as diagonal * RY * diagonal.
+#pragma once
+
+#include <algorithm>
+#include <type_traits>
+
+#include "schedule.h"
+#include "vec.h"
+
+namespace qjax {
+
+// Where a vector's circuits take their numbers, and where gradients go. Lanes of one circuit point alike.
+template <class T>
+struct Rows {
+  const T* params[Lanes<T>::kWidth];
+  const T* features[Lanes<T>::kWidth];
+  double* param_gradients[Lanes<T>::kWidth];
+  double* feature_gradients[Lanes<T>::kWidth];
+  bool shared_params, shared_param_gradients;
+};
+
+// Of half an angle.
+template <class V>
+struct Turn {
+  V sine, cosine;
+};
+
+// phase * diag(1, post) * [[cosine, -sine], [sine, cosine]] * diag(1, pre)
+template <class V>
+struct Split {
+  V cosine, sine, tangent;
+  Complex<V> pre, post, phase;
+};
+
+inline float root(float x) { return std::sqrt(x); }
+inline double root(double x) { return std::sqrt(x); }
+template <class V>
+inline V root(V x) {
+  V out;
+  for (size_t l = 0; l < sizeof(V) / sizeof(x[0]); ++l) out[l] = std::sqrt(x[l]);
+  return out;
+}
+
+template <class V>
+inline V spread(double x) {
+  if constexpr (std::is_arithmetic_v<V>) {
+    return V(x);
+  } else {
+    using T = std::remove_cvref_t<decltype(V{}[0])>;
+    return T(x) - V{};
+  }
+}
+
+// The unit number along z; 1 where z is too small to have a direction.
+template <class V>
+inline Complex<V> direction(const Complex<V>& z, V size) {
+  const auto has = size > 1e-30f;
+  return {has ? z.re / size : V{} + 1, has ? z.im / size : V{}};
+}
+
+// Only the first column (p, q) and the determinant d are followed: the second column is d (-q*, p*).
+template <class V, class TurnOf>
+Split<V> split(const FactorRef* factors, int count, TurnOf&& turn_of) {
+  Complex<V> p{V{} + 1, V{}}, q{}, d{V{} + 1, V{}};
+  for (const FactorRef* factor = factors; factor < factors + count; ++factor) {
+    const Complex<V> a = p, b = q;
+    if (factor->kind == Factor::kFixed) {
+      Complex<V> m[4];
+      for (int k = 0; k < 4; ++k)
+        m[k] = {spread<V>(factor->fixed->matrix[2 * k]), spread<V>(factor->fixed->matrix[2 * k + 1])};
+      const Complex<V> p0 = m[0] * a, p1 = m[1] * b, q0 = m[2] * a, q1 = m[3] * b;
+      p = {p0.re + p1.re, p0.im + p1.im};
+      q = {q0.re + q1.re, q0.im + q1.im};
+      const Complex<V> d0 = m[0] * m[3], d1 = m[1] * m[2];
+      d = d * Complex<V>{d0.re - d1.re, d0.im - d1.im};
+      continue;
+    }
+    const auto [s, c] = turn_of(factor->turn);
+    switch (factor->kind) {
+      case Factor::kX:
+        p = {c * a.re + s * b.im, c * a.im - s * b.re};
+        q = {c * b.re + s * a.im, c * b.im - s * a.re};
+        break;
+      case Factor::kY:
+        p = {c * a.re - s * b.re, c * a.im - s * b.im};
+        q = {s * a.re + c * b.re, s * a.im + c * b.im};
+        break;
+      default:
+        p = {c * a.re + s * a.im, c * a.im - s * a.re};
+        q = {c * b.re - s * b.im, c * b.im + s * b.re};
+    }
+  }
+  Split<V> out;
+  out.cosine = root(p.re * p.re + p.im * p.im);
+  out.sine = root(q.re * q.re + q.im * q.im);
+  out.tangent = out.sine / out.cosine;
+  out.phase = direction(p, out.cosine);
+  const Complex<V> to = direction(q, out.sine);
+  out.post = to * conj(out.phase);
+  out.pre = d * conj(to * out.phase);
+  return out;
+}
+
+// All angles of a schedule as a block of circuits sees them. What is the same on every lane is kept as scalars.
+template <class T>
+class Values {
+  using V = typename Lanes<T>::V;
+  static constexpr int kWidth = Lanes<T>::kWidth;
+
+ public:
+  // Parts of the workspace; `take(part, count)` gives each its place.
+  template <class Take>
+  void lay_out(const Schedule& schedule, bool mixed, Take&& take) {
+    schedule_ = &schedule;
+    mixed_ = mixed;
+    take(shared_turns_, mixed ? 0 : schedule.turns.size());
+    take(shared_splits_, mixed ? 0 : schedule.chains.size());
+    take(lane_turns_, mixed ? schedule.turns.size() : size_t(schedule.num_lane_turns));
+    take(lane_splits_, mixed ? schedule.chains.size() : size_t(schedule.num_lane_chains));
+    prepared_ = nullptr;
+  }
+
+  void prepare(const Rows<T>& rows) {
+    if (!mixed_ && prepared_ != rows.params[0]) {
+      prepare_shared(rows.params[0]);
+      prepared_ = rows.params[0];
+    }
+    const int32_t count = int32_t(schedule_->chains.size());
+    if (!mixed_ && schedule_->num_lane_chains == 0) return;
+    for (int32_t c = 0; c < count; ++c)
+      if (on_lanes(c)) prepare_lanes(c, rows);
+  }
+
+  V cosine(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).cosine : splat<T>(shared_splits_[chain].cosine); }
+  V sine(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).sine : splat<T>(shared_splits_[chain].sine); }
+  V tangent(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).tangent : splat<T>(shared_splits_[chain].tangent); }
+  Amp<T> pre(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).pre : spread(shared_splits_[chain].pre); }
+  Amp<T> post(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).post : spread(shared_splits_[chain].post); }
+  Amp<T> phase(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).phase : spread(shared_splits_[chain].phase); }
+
+  // Whether a cosine is too small on some lane to divide by.
+  bool is_steep(int32_t chain) const {
+    constexpr T kLeast = T(1) / 16;
+    if (!on_lanes(chain)) return shared_splits_[chain].cosine < kLeast;
+    const V cosine = lane_split(chain).cosine;
+    bool out = false;
+    for (int l = 0; l < kWidth; ++l) out |= cosine[l] < kLeast;
+    return out;
+  }
+
+  uint32_t lane_mask() const { return (1u << schedule_->lane_bits) - 1; }
+
+  Turn<V> turn(int32_t chain, int32_t turn) const {
+    if (!on_lanes(chain)) return {splat<T>(shared_turns_[turn].sine), splat<T>(shared_turns_[turn].cosine)};
+    return lane_turns_[lane_turn(chain, turn)];
+  }
+
+  // The factor w of (1, w) on a string.
+  Amp<T> factor(const String& s) const {
+    if (s.source == String::kPre) return pre(s.chain);
+    if (s.source == String::kPost) return post(s.chain);
+    const auto [sine, cosine] = turn(s.chain, schedule_->chains[s.chain].first_turn);
+    return {cosine * cosine - sine * sine, sine * cosine + sine * cosine};
+  }
+
+ private:
+  static Amp<T> spread(const Complex<T>& z) { return {splat<T>(z.re), splat<T>(z.im)}; }
+  bool on_lanes(int32_t chain) const { return mixed_ || schedule_->chains[chain].uses_features; }
+  const Split<V>& lane_split(int32_t chain) const {
+    return lane_splits_[mixed_ ? chain : schedule_->chains[chain].lane_place];
+  }
+  int32_t lane_turn(int32_t chain, int32_t turn) const {
+    const ChainRef& ref = schedule_->chains[chain];
+    return mixed_ ? turn : ref.lane_turn + turn - ref.first_turn;
+  }
+
+  void prepare_shared(const T* params) {
+    constexpr int kChunk = 64;
+    alignas(64) double halves[kChunk], sines[kChunk], cosines[kChunk];
+    const auto& turns = schedule_->turns;
+    for (size_t start = 0; start < turns.size(); start += kChunk) {
+      const int count = int(std::min<size_t>(kChunk, turns.size() - start));
+      for (int k = 0; k < kChunk; ++k) halves[k] = 0;
+      for (int k = 0; k < count; ++k) {
+        const TurnRef& turn = turns[start + k];
+        if (turn.feature < 0)
+          halves[k] = ((turn.param < 0 ? 0.0 : turn.scale * double(params[turn.param])) + turn.offset) / 2;
+      }
+      sincos(halves, count, sines, cosines);
+      for (int k = 0; k < count; ++k) shared_turns_[start + k] = {T(sines[k]), T(cosines[k])};
+    }
+    for (size_t c = 0; c < schedule_->chains.size(); ++c) {
+      const ChainRef& chain = schedule_->chains[c];
+      if (chain.is_split && !chain.uses_features)
+        shared_splits_[c] = split<T>(schedule_->factors.data() + chain.first, chain.count,
+                                     [&](int32_t turn) { return shared_turns_[turn]; });
+    }
+  }
+
+  void prepare_lanes(int32_t index, const Rows<T>& rows) {
+    const ChainRef& chain = schedule_->chains[index];
+    alignas(64) double halves[kWidth], sines[kWidth], cosines[kWidth];
+    for (int32_t t = chain.first_turn; t < chain.first_turn + chain.num_turns; ++t) {
+      const TurnRef& turn = schedule_->turns[t];
+      for (int l = 0; l < kWidth; ++l) {
+        double value = turn.param < 0 && turn.feature < 0 ? 0.0 : turn.scale;
+        if (turn.param >= 0) value *= rows.params[l][turn.param];
+        if (turn.feature >= 0) value *= rows.features[l][turn.feature];
+        halves[l] = (value + turn.offset) / 2;
+      }
+      sincos(halves, kWidth, sines, cosines);
+      Turn<V>& out = lane_turns_[lane_turn(index, t)];
+      for (int l = 0; l < kWidth; ++l) {
+        out.sine[l] = T(sines[l]);
+        out.cosine[l] = T(cosines[l]);
+      }
+    }
+    if (chain.is_split)
+      lane_splits_[mixed_ ? index : chain.lane_place] =
+          split<V>(schedule_->factors.data() + chain.first, chain.count,
+                   [&](int32_t turn) { return lane_turns_[lane_turn(index, turn)]; });
+  }
+
+  const Schedule* schedule_ = nullptr;
+  bool mixed_ = false;
+  const T* prepared_ = nullptr;
+  Turn<T>* shared_turns_ = nullptr;
+  Split<T>* shared_splits_ = nullptr;
+  Turn<V>* lane_turns_ = nullptr;
+  Split<V>* lane_splits_ = nullptr;
+};
+
+}  // namespace qjax

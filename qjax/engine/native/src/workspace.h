@@ -1,0 +1,49 @@
+// What one thread needs to run circuits, in one piece of memory.
+#pragma once
+
+#include "adjoint.h"
+
+namespace qjax {
+
+template <class T>
+struct Workspace {
+  using V = typename Lanes<T>::V;
+  State<T> psi{}, lambda{}, spare{};  // spare: dense unitaries go from one buffer to another
+  Values<T> values;
+  Amp<T>* scratch;   // a block of both states
+  Amp<T>* table;
+  V* weights;
+  Amp<T>* dense;     // coefficients
+  Amp<T>* term_weights;
+  V* term_sums;
+  V* results;        // of the observables; cotangents on the way back
+  double* gradients;
+
+  // Lays the parts out from `memory` (null to learn the size only); returns the size.
+  size_t lay_out(const Plan& plan, const Schedule& schedule, bool mixed, bool backward, char* memory) {
+    size_t size = 0;
+    auto take = [&]<class U>(U*& part, size_t count) {
+      part = reinterpret_cast<U*>(memory + size);
+      size += (count * sizeof(U) + 127) / 128 * 128;
+    };
+    const int lane_bits = schedule.lane_bits;
+    const size_t vectors = size_t(1) << (plan.num_qubits - lane_bits);
+    psi = lambda = spare = {nullptr, plan.num_qubits, lane_bits};
+    take(psi.data, vectors);
+    if (backward) take(lambda.data, vectors);
+    if (plan.has_dense) take(spare.data, vectors);
+    if (plan.has_dense) take(dense, 256);
+    values.lay_out(schedule, mixed, take);
+    take(scratch, size_t(2) << kMaxLocalBits);
+    take(table, size_t(1) << (kMaxLocalBits + kMaxVariants));
+    take(weights, size_t(1) << kMaxLocalBits);
+    take(term_weights, plan.terms.size());
+    take(term_sums, plan.terms.size());
+    take(results, plan.num_observables);
+    if (backward)
+      take(gradients, size_t(Lanes<T>::kWidth >> lane_bits) * (size_t(plan.num_params) + plan.num_features));
+    return size;
+  }
+};
+
+}  // namespace qjax
