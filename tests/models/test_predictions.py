@@ -35,7 +35,7 @@ def test_a_model_scores_what_its_run_said(trained: Trained) -> None:
     part = trained.dataset.subset(trained.test)
     predicted = model.predict(part.features)
     if part.class_names:
-        score = np.mean(predicted == np.asarray(part.class_names)[part.targets])
+        score = np.mean(predicted == np.asarray(part.class_names)[part.targets.astype(int)])
     else:
         spread = np.mean((part.targets - part.targets.mean()) ** 2)
         score = 1 - np.mean((part.targets - predicted) ** 2) / spread

@@ -132,7 +132,7 @@ def test_a_report_asks_nobody_and_says_what_was_recorded(reports: dict[str, RunR
         for row, counts in zip(names, report.predictions.confusion.tolist(), strict=True):
             assert [row, *(f"{count:,}" for count in counts)] in found.rows
     assert found.tags["svg"] == 3
-    # Losses and accuracies of batches and both parts, and the gradient; or losses and the gradient of batches.
+    # Losses and accuracies of batches and both parts, and the gradient; or losses and gradient of batches.
     assert found.tags["polyline"] == (7 if name == "classes" else 2)
 
 

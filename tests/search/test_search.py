@@ -110,7 +110,7 @@ def test_recorded_states_and_samples_are_found(tmp_path: Path) -> None:
         for text, kind in ((f"{first}#state_t6_i28", "states"), (f"{first}#sample_i28", "samples")):
             identifier, found_kind, values = resolve(store, text)
             assert (identifier, found_kind) == (text, kind)
-            index = read_index(store, [first, second], kind)
+            index = read_index(store, [first, second], found_kind)
             twins = index.nearest(values, 2)
             # The same configuration gives the same states.
             assert [each.id for each in twins] == [text, text.replace(first, second)]
