@@ -166,7 +166,7 @@ def _recorded_executor(record: RunRecord, answers: RunAnswers) -> RecordedExecut
         return RecordedExecutor(answers, exact=config.shots_per_circuit is None)
     if config.executor != "simulator":
         raise StoreError(
-            f"Run {record.id} ran on `{config.executor}` and keeps no record of its results, because an older "
+            f"Run {record.id} ran on `{config.executor}` and keeps no record of its results, as an older "
             "version of qjax wrote it. Train anew to have one."
         )
     return None
