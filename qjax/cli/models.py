@@ -178,14 +178,14 @@ def predict_file(runs_directory: Path, wanted: str, data: Path, output: Path | N
     _check_settings(record)
     model = TrainedModel.from_record(record)
     features = read_features(data, model)
-    if features.ignored:
-        ignored = ", ".join(features.ignored)
-        Console(stderr=True).print(f"Columns that the model does not take: {ignored}", markup=False)
     text = csv_text(predictions_table(model, features.values))
     if output is None:
         print(text, end="")
     else:
         write_whole(output, text)
+    if features.ignored:
+        ignored = ", ".join(features.ignored)
+        Console(stderr=True).print(f"Columns that the model does not take: {ignored}", markup=False)
 
 
 def _check_settings(record: ModelRecord) -> None:

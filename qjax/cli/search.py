@@ -44,6 +44,8 @@ def search(
     Raises:
         QjaxError: what is asked for does not exist or does not fit.
     """
+    if count < 1:
+        raise ArgumentError("count", "be 1 or more", f"it is {count}", "Ask for ten, for example.")
     with RunStore.open(runs_directory, create=False) as store:
         own, found_kind, values = None, None, None
         if query.endswith(".npy"):

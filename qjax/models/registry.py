@@ -144,7 +144,7 @@ def load(path_or_store: str | Path | RunStore, name: str | None = None) -> Train
         qjax.errors.StoreError: There is no folder ...no-such-folder. Train once, or name another folder.
     """
     if isinstance(path_or_store, RunStore):
-        return TrainedModel.from_record(Registry(path_or_store).find(name or "latest"))
+        return TrainedModel.from_record(Registry(path_or_store).find("latest" if name is None else name))
     path = Path(path_or_store)
     if path.is_file():
         if name is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qjax.errors import StoreError
+from qjax.simulator import Simulator
 from qjax.store import ModelRecord, RunStore
 from qjax.store.models import read_models
 from qjax.train.artifact import describe_model
@@ -34,7 +35,8 @@ def model_of_run(store: RunStore, wanted: str) -> ModelRecord:
     checkpoint = store.latest_checkpoint(run.id)
     if checkpoint is None:
         raise StoreError(f"Run {run.id} has no checkpoint yet, so it has no model. Train it further first.")
-    prepared = prepare_recorded(store, run)
+    # Nothing is run, so any executor will do.
+    prepared = prepare_recorded(store, run, Simulator())
     state = state_from_bytes(initial_state(prepared), checkpoint.payload)
     results: dict[str, Any] = {"steps": checkpoint.step}
     for evaluation in store.evaluations(run.id):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
@@ -14,8 +14,6 @@ from qjax.errors import ArgumentError
 
 Measure = Literal["fidelity", "cosine"]
 
-# Far above the rounding of a product in single precision, and far below what separates neighbours.
-_ROUNDING = 1e-3
 _BLOCK = 2**15
 
 
@@ -43,7 +41,8 @@ class VectorIndex:
         \qquad \cos(a, b) = \frac{\mathrm{Re} \langle a | b \rangle}{\|a\| \|b\|}
 
     so fidelity does not see a global phase, and the cosine does. A first pass in the precision of the vectors
-    leaves out what cannot be among the nearest, and the rest is computed in double precision: ranks are exact.
+    leaves out what cannot be among the nearest, and the rest is computed in double precision, so
+    that ranks are exact.
 
     Args:
         ids: `[N]`.
@@ -54,12 +53,13 @@ class VectorIndex:
         ArgumentError: the parts differ in length.
 
     Example:
-        >>> index = VectorIndex(["zero", "plus"], np.array([[1, 0], [1, 1]]) / 1.0, {"label": np.array([0, 1])})
+        >>> values = np.array([[1.0, 0.0], [1.0, 1.0]])
+        >>> index = VectorIndex(["zero", "plus"], values, {"label": np.array([0, 1])})
         >>> [(each.id, round(each.score, 3)) for each in index.nearest([1j, 0], 2)]
         [('zero', 1.0), ('plus', 0.5)]
     """
 
-    ids: Sequence[str]
+    ids: list[str]
     values: np.ndarray
     columns: Mapping[str, np.ndarray]
 
@@ -102,15 +102,19 @@ class VectorIndex:
             raise ArgumentError("count", "be 1 or more", f"it is {count}", "Ask for ten, for example.")
         wanted = self._direction(query)
         rows = self._rows(where or {})
-        if rows is not None and not len(rows):
+        if not (len(self.values) if rows is None else len(rows)):
             return []
         products = self._products(wanted, rows)
-        rough = np.abs(products) ** 2 if by == "fidelity" else products.real
+        rough = np.abs(products) ** 2 if by == "fidelity" else np.real(products)
         places = np.arange(len(rough)) if rows is None else rows
         if len(rough) > count:
             bound = np.partition(rough, len(rough) - count)[len(rough) - count]
-            places = places[rough >= bound - _ROUNDING]
-        scores = _exact(self.values[places], wanted, by)
+            # More than the rounding of the two numbers that are compared, so that none is left out wrongly.
+            margin = 8 * len(wanted) * np.finfo(rough.dtype).eps
+            places = places[rough >= bound - margin]
+        # In blocks: where everything is equally near, nothing was left out.
+        blocks = [places[first : first + _BLOCK] for first in range(0, len(places), _BLOCK)]
+        scores = np.concatenate([_exact(self.values[block], wanted, by) for block in blocks])
         best = np.argsort(-scores, kind="stable")[:count]
         return [
             Found(self.ids[place], float(score), self._about(place))
@@ -123,15 +127,15 @@ class VectorIndex:
         blocks = [self.values[first : first + _BLOCK] for first in range(0, len(self.values), _BLOCK)]
         norms = [np.linalg.norm(block, axis=1) for block in blocks]
         found = np.concatenate(norms) if norms else np.zeros(0)
-        return np.where(found > 0, found, 1.0).astype(self.values.real.dtype)
+        return np.where(found > 0, found, 1.0).astype(found.dtype)
 
     def _products(self, wanted: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-        kind = np.result_type(
-            self.values.dtype, wanted.dtype if np.iscomplexobj(wanted) else self.values.dtype
-        )
-        query = wanted.conj().astype(kind if self.values.dtype.itemsize > 8 else np.result_type(kind, "c8"))
-        if not np.iscomplexobj(wanted):
-            query = query.real.astype(self.values.real.dtype)
+        # In the precision of the vectors: converting all of them would take longer than the search.
+        is_double = self.values.dtype in (np.dtype(np.float64), np.dtype(np.complex128))
+        if np.iscomplexobj(wanted):
+            query = wanted.conj().astype(np.complex128 if is_double else np.complex64)
+        else:
+            query = wanted.astype(np.float64 if is_double else np.float32)
         if rows is None or 4 * len(rows) > len(self.values):
             products = _product(self.values, query) / self._norms
             return products if rows is None else products[rows]
@@ -176,14 +180,19 @@ class VectorIndex:
         return {name: column[place].item() for name, column in self.columns.items()}
 
 
-def _product(values: np.ndarray, query: np.ndarray) -> np.ndarray:
-    if np.iscomplexobj(values) or not np.iscomplexobj(query):
+def _product(values: npt.NDArray[Any], query: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if np.iscomplexobj(values) == np.iscomplexobj(query):
         return values @ query
-    return values @ query.real + 1j * (values @ query.imag)
+    if np.iscomplexobj(query):
+        real, imaginary = (np.ascontiguousarray(part) for part in (np.real(query), np.imag(query)))
+        return values @ real + 1j * (values @ imaginary)
+    return values @ query.astype(values.dtype)
 
 
 def _exact(values: np.ndarray, wanted: np.ndarray, by: Measure) -> np.ndarray:
     exact = values.astype(np.complex128 if np.iscomplexobj(values) else np.float64)
     norms = np.linalg.norm(exact, axis=1)
     products = exact @ wanted.conj() / np.where(norms > 0, norms, 1.0)
-    return np.minimum(np.abs(products) ** 2, 1.0) if by == "fidelity" else np.clip(products.real, -1.0, 1.0)
+    return (
+        np.minimum(np.abs(products) ** 2, 1.0) if by == "fidelity" else np.clip(np.real(products), -1.0, 1.0)
+    )

@@ -28,9 +28,9 @@ class _Part(NamedTuple):
 def read_index(store: RunStore, runs: Sequence[str], kind: Kind) -> VectorIndex:
     """Reads states or samples into memory.
 
-    States are what the circuit made of a sample after so many steps, with the id `RUN#state_t{step}_i{place}`;
-    samples are what the circuit took, with the id `RUN#sample_i{place}`. The place is that in the prepared
-    data, where the training part comes first.
+    States are what the circuit made of a sample after so many steps: `RUN#state_t{step}_i{place}`. Samples
+    are what the circuit took: `RUN#sample_i{place}`. The place is that in the prepared data, where the
+    training part comes first.
 
     Args:
         store: the store.

@@ -183,8 +183,19 @@ _JOURNAL = (
 )""",
 )
 
+# What executors outside of this process answered, by the hash of what they were asked.
+_ANSWERS = (
+    """CREATE TABLE answers (
+  run TEXT NOT NULL REFERENCES runs (id),
+  question TEXT NOT NULL,
+  payload BLOB NOT NULL,
+  seal INTEGER NOT NULL,
+  PRIMARY KEY (run, question)
+)""",
+)
+
 # MIGRATIONS[v] leads from schema version v to v + 1; an empty database has version 0.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL, _MODELS)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _RECORD, _JOURNAL, _MODELS, _ANSWERS)
 SCHEMA_VERSION = len(MIGRATIONS)
 
 

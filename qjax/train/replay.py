@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from qjax.data import Dataset
-from qjax.errors import ArgumentError, StoreError
+from qjax.errors import StoreError
+from qjax.executor import Executor
 from qjax.store import RunRecord, RunStore
+from qjax.store.answers import RunAnswers
+from qjax.train.answers import NotAnsweredError, RecordedExecutor
 from qjax.train.checkpoint import state_to_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.observers import Chunk
 from qjax.train.prepare import Prepared, prepare
 from qjax.train.run import retrain
 
-_NO_TIMEOUT = sys.float_info.max
+_NO_TIMEOUT = 1e9
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,13 @@ def recorded_dataset(store: RunStore, run_id: str) -> Dataset:
     return Dataset(data.name, data.features, data.targets, task, data.class_names, data.feature_names)
 
 
-def prepare_recorded(store: RunStore, record: RunRecord) -> Prepared:
+def prepare_recorded(store: RunStore, record: RunRecord, executor: Executor | None = None) -> Prepared:
     """Prepares a run from its record alone.
 
     Args:
         store: the store.
         record: the run.
+        executor: runs the circuits; None for the simulator.
 
     Returns:
         What training needs, as it was.
@@ -105,7 +107,7 @@ def prepare_recorded(store: RunStore, record: RunRecord) -> Prepared:
         QjaxError: the run keeps no record of its data, or this version cannot read its configuration.
     """
     config = TrainingConfig.from_mapping(record.config)
-    return prepare(config, dataset=recorded_dataset(store, record.id))
+    return prepare(config, executor, dataset=recorded_dataset(store, record.id))
 
 
 def replay(store: RunStore, wanted: str) -> Replay:
@@ -113,7 +115,7 @@ def replay(store: RunStore, wanted: str) -> Replay:
 
     These are the circuit, the prepared data, the samples of every batch, the loss and the gradient norm of
     every step, every evaluation, and the state of the newest checkpoint. A run that was broken off is
-    replayed as far as it got.
+    replayed as far as it got. Where circuits ran elsewhere, the recorded results answer instead.
 
     Args:
         store: the store, which is only read.
@@ -123,8 +125,7 @@ def replay(store: RunStore, wanted: str) -> Replay:
         The number of steps that agree and the first difference.
 
     Raises:
-        StoreError: there is no such run, it keeps no record of its data, or it has no step yet.
-        ArgumentError: it did not run on the simulator.
+        StoreError: there is no such run, it keeps no record of its data or results, or it has no step.
 
     Example:
         >>> import tempfile
@@ -137,26 +138,38 @@ def replay(store: RunStore, wanted: str) -> Replay:
         (True, 4)
     """
     record = store.run(wanted)
-    executor = record.config.get("executor", "simulator")
-    if executor != "simulator":
-        raise ArgumentError(
-            "RUN",
-            "be a run on the simulator",
-            f"it ran on `{executor}`",
-            "Replay works from simulated results only.",
-        )
     if not record.steps:
         raise StoreError(f"Run {record.id} has no step yet, so there is nothing to replay. Train it first.")
-    prepared = prepare_recorded(store, record)
-    comparison = _Comparison(store, record, prepared)
-    if comparison.difference is None:
-        # What took longer than it may is no difference.
-        patient = replace(prepared, config=replace(prepared.config, batch_submission_timeout=_NO_TIMEOUT))
-        with suppress(_Parted):
-            retrain(patient, [comparison], record.steps)
+    with RunAnswers(store.directory, record.id) as answers:
+        executor = _recorded_executor(record, answers)
+        prepared = prepare_recorded(store, record, executor)
+        comparison = _Comparison(store, record, prepared)
+        if comparison.difference is None:
+            # What took longer than it may is no difference.
+            patient = replace(prepared.config, batch_submission_timeout=_NO_TIMEOUT)
+            try:
+                retrain(replace(prepared, config=patient), [comparison], record.steps)
+            except _Parted:
+                pass
+            except NotAnsweredError:
+                asked = Difference("choice of circuits", comparison.agreeing_steps, "another", "different")
+                comparison.difference = asked
     return Replay(
         record.id, comparison.agreeing_steps, comparison.agreeing_evaluations, comparison.difference
     )
+
+
+def _recorded_executor(record: RunRecord, answers: RunAnswers) -> RecordedExecutor | None:
+    """What answers a run that ran elsewhere; None for one that can be simulated again."""
+    config = TrainingConfig.from_mapping(record.config)
+    if len(answers):
+        return RecordedExecutor(answers, exact=config.shots_per_circuit is None)
+    if config.executor != "simulator":
+        raise StoreError(
+            f"Run {record.id} ran on `{config.executor}` and keeps no record of its results, as an older "
+            "version of qjax wrote it. Train anew to have one."
+        )
+    return None
 
 
 class _Parted(Exception):  # noqa: N818 -- no error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -12,6 +13,8 @@ import jax
 from qjax.errors import ArgumentError, StoppedError, StoreError
 from qjax.executor import Executor
 from qjax.store import RunRecord, RunStore, describe_environment
+from qjax.store.answers import RunAnswers
+from qjax.train.answers import RecordingExecutor
 from qjax.train.artifact import describe_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
@@ -93,7 +96,27 @@ def train(
         run = resume
     if executor_for is not None:
         prepared = replace(prepared, executor=executor_for(run))
-    if resume is not None:
+    with ExitStack() as stack:
+        if not prepared.executor.traceable:
+            answers = stack.enter_context(RunAnswers(store.directory, run))
+            prepared = replace(prepared, executor=RecordingExecutor(prepared.executor, answers))
+        return _train_recorded(
+            store, run, prepared, state, tally, observers, started, begun, resume is not None
+        )
+
+
+def _train_recorded(
+    store: RunStore,
+    run: str,
+    prepared: Prepared,
+    state: TrainState,
+    tally: Tally,
+    observers: Sequence[Observer],
+    started: Callable[[str], None] | None,
+    begun: float,
+    is_resumed: bool,
+) -> Result:
+    if is_resumed:
         state = _resumed(store, run, prepared, state, tally)
     tally.run = run
     try:
