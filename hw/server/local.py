@@ -134,6 +134,8 @@ def make_server(config: ServerConfig) -> uvicorn.Server:
             http="h11",
             loop="asyncio",
             lifespan="on",
+            # Its own logging configuration would close every handler of the process that the server runs in.
+            log_config=None,
             log_level="warning",
             access_log=False,
             proxy_headers=False,
