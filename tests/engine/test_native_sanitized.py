@@ -37,7 +37,7 @@ def fuzzer(tmp_path_factory):
     probe = compiler and subprocess.run(
         [compiler, *FLAGS, "-o", folder / "empty", folder / "empty.cpp"], capture_output=True, check=False
     )
-    if not probe or probe.returncode:
+    if compiler is None or not probe or probe.returncode:
         pytest.skip("there is no C++ compiler with sanitizers")
     levels = ["-march=x86-64-v2"] if platform.machine() in ("x86_64", "AMD64") else []
     names = ("decode", "schedule", "engine", "memory", "parallel")
