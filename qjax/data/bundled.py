@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
+
+import numpy as np
 
 from qjax.data.checks import did_you_mean, listed, shown
 from qjax.data.dataset import Dataset, Task
@@ -20,7 +27,7 @@ BUNDLED: MappingProxyType[str, Task] = MappingProxyType(
 """Names of the bundled datasets, with the task of each."""
 
 
-def load_bundled(name: str) -> Dataset:
+def load_bundled(name: str, cache: Path | None = None) -> Dataset:
     """Return one of the datasets that scikit-learn carries.
 
     They are `breast_cancer` (569 samples, 30 features, 2 classes), `diabetes` (442 samples, 10
@@ -31,6 +38,7 @@ def load_bundled(name: str) -> Dataset:
 
     Args:
         name: one of the keys of `BUNDLED`.
+        cache: folder where the dataset is kept for the next time; None to read it from scikit-learn.
 
     Returns:
         The whole dataset.
@@ -51,6 +59,18 @@ def load_bundled(name: str) -> Dataset:
             f"There is no bundled dataset {shown(name)}. Choose one of {listed(BUNDLED)}."
             f"{did_you_mean(name, BUNDLED)}"
         )
+    if cache is None:
+        return _from_scikit_learn(name)
+    place = cache / f"{name}-{version('scikit-learn')}.npz"
+    kept = _read(place, name)
+    if kept is not None:
+        return kept
+    dataset = _from_scikit_learn(name)
+    _keep(place, dataset)
+    return dataset
+
+
+def _from_scikit_learn(name: str) -> Dataset:
     # Imported here because scikit-learn takes longer to import than everything else in this package.
     from sklearn import datasets
 
@@ -59,3 +79,32 @@ def load_bundled(name: str) -> Dataset:
     task = BUNDLED[name]
     class_names = tuple(str(n) for n in bunch.target_names) if task == "classification" else ()
     return Dataset(name, bunch.data, bunch.target, task, class_names, tuple(bunch.feature_names))
+
+
+def _read(place: Path, name: str) -> Dataset | None:
+    """The dataset as it was kept; None where it was not, or where the file is at fault."""
+    try:
+        with np.load(place, allow_pickle=False) as file:
+            names = (tuple(file[key].tolist()) for key in ("class_names", "feature_names"))
+            dataset = Dataset(name, file["features"], file["targets"], BUNDLED[name], *names)
+            return dataset if dataset.content_hash == str(file["content_hash"]) else None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, DataError):
+        return None
+
+
+def _keep(place: Path, dataset: Dataset) -> None:
+    """Keeps a dataset, whole or not at all; a folder that cannot be written costs time, not the run."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=place.parent, suffix=".part", delete=False) as file:
+            np.savez(
+                file,
+                features=dataset.features,
+                targets=dataset.targets,
+                class_names=np.array(dataset.class_names, str),
+                feature_names=np.array(dataset.feature_names, str),
+                content_hash=np.array(dataset.content_hash),
+            )
+        os.replace(file.name, place)
+    except OSError:
+        return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -86,14 +87,7 @@ def prepare(
     method = gradient_method(config)
     if method.parts is None and not executor.traceable:
         raise refused(executor)
-    if dataset is None:
-        dataset = data.load(
-            config.dataset,
-            target=config.target,
-            task=config.task,
-            num_samples=config.num_samples,
-            seed=config.seed,
-        )
+    dataset = dataset or load_dataset(config)
     parts = data.split_indices(dataset, config.test_fraction, config.seed)
     train_set, test_set = (dataset.subset(part) for part in parts)
     if config.batch_size > train_set.num_samples:
@@ -126,6 +120,29 @@ def prepare(
         features=np.asarray(features),
         targets=targets.astype(model.dtype if model.task == "regression" else np.int32),
         order=np.concatenate(parts),
+    )
+
+
+def load_dataset(config: TrainingConfig, cache: Path | None = None) -> data.Dataset:
+    """The dataset that a configuration names.
+
+    Args:
+        config: the configuration.
+        cache: as in `qjax.data.load`.
+
+    Returns:
+        The dataset.
+
+    Raises:
+        QjaxError: if there is none, or a file is at fault.
+    """
+    return data.load(
+        config.dataset,
+        target=config.target,
+        task=config.task,
+        num_samples=config.num_samples,
+        seed=config.seed,
+        cache=cache,
     )
 
 

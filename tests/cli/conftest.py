@@ -35,6 +35,7 @@ def _place(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("COLUMNS", "80")
     jax.config.update("jax_compilation_cache_dir", str(cache))
     yield
