@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from urllib.parse import urlsplit
 
 from hw.cache import ResultCache
@@ -38,7 +39,8 @@ class Connection:
         host = find_host(remote_host)
         is_here = urlsplit(host).hostname in ("127.0.0.1", "localhost", "::1")
         self.service = Service(Client(host, find_key(api_key)))
-        self.journal: Journal = MemoryJournal() if journal is None else journal
+        # What no other process can find by the journal, none shall find, use or cancel by its fingerprint.
+        self.journal: Journal = MemoryJournal(uuid.uuid4().hex) if journal is None else journal
         self.durations = Durations()
         self.results = ResultCache()
         self.shortest = poll_seconds or (0.01 if is_here else 0.25)

@@ -82,6 +82,16 @@ def test_a_job_that_shows_up_after_it_was_sent_again_is_cancelled(service: Stand
     assert ("PUT", "/v0.4/jobs/job-1/status/cancel") not in service.requests
 
 
+def test_the_same_program_run_twice_at_once_leaves_the_jobs_of_the_other_alone(service: StandIn) -> None:
+    service.faults.polls = 4
+    other = executor(service)
+    handle = other.submit(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
+    service.faults.posts.append("drop accepted")
+    np.testing.assert_allclose(run(executor(service)).mean, exact(), atol=1e-12)
+    np.testing.assert_allclose(other.collect(handle).mean, exact(), atol=1e-12)
+    assert not [path for method, path in service.requests if method == "PUT"]
+
+
 def test_it_is_not_sent_again_without_end(service: StandIn) -> None:
     service.faults.posts.extend([500] * 20)
     with pytest.raises(hw.UnknownSubmissionError):
