@@ -210,7 +210,8 @@ def refusal(answer: Answer) -> ServiceError:
     """
     if answer.status == 401:
         return AuthenticationError(
-            f"The service does not take this API key. Check the environment variable {KEY_VARIABLES[1]}."
+            f"The service does not take this API key. Check the environment variable {KEY_VARIABLES[1]}, and "
+            f"{KEY_VARIABLES[0]}, which goes before it where it is set."
         )
     told = f"HTTP {answer.status}: {answer.message}"
     return RefusedError(

@@ -198,5 +198,5 @@ def _unknown(work: Work, policy: Policy) -> UnknownSubmissionError:
         f"A job of {len(work.circuits):,} circuits was about to be sent when the connection or the process "
         f"broke, and the service's list has not shown it for {policy.lookup_seconds:g} s. Look there for a "
         f"job with {FINGERPRINT} {work.fingerprint[:12]}..., then try again; or set `on_unknown` to "
-        '"resubmit", at the risk that both run.'
+        '"resubmit" (`--resubmit` of the command), at the risk that both run.'
     )
