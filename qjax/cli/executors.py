@@ -14,6 +14,7 @@ from qjax.executor import Executor
 from qjax.store.journal import RunJournal
 from qjax.train import TrainingConfig
 from qjax.train.config import SERVICES
+from qjax.train.loop import StepTimeoutError
 from qjax.train.prepare import Prepared, make_executor
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def _ionq(config: TrainingConfig) -> IonQ:
         shots=config.shots_per_circuit,
         noise_model=None if config.noise == "ideal" else config.noise,
         debiasing=usual if config.debiasing is None else config.debiasing,
+        # Who lets a step wait for a machine's queue means its jobs.
+        timeout=max(IonQ.timeout, config.batch_submission_timeout),
     )
     return replace(executor, remote_host=_HERE) if config.executor == "ionq-local" else executor
 
@@ -139,6 +142,27 @@ def reached(config: TrainingConfig, directory: Path) -> Iterator[IonQ]:
 
 
 @contextmanager
+def _told_how_to_go_on(runs: list[str], budget: float | None) -> Iterator[None]:
+    """Adds to an error of the service how the run goes on: the same command anew would pay anew."""
+    with extra("hw"):
+        from hw import ServiceError
+    again = "" if budget is None else " --budget SUM"
+    try:
+        yield
+    except ServiceError as error:
+        if runs:
+            error.args = (
+                f"{error} Go on with `qjax train --resume {runs[-1]}{again}`, which finds what was sent: a new "
+                "run would pay for it again.",
+            )
+        raise
+    except StepTimeoutError as error:
+        if again:
+            error.args = (f"{error} A budget holds for one command: add `{again.strip()}`.",)
+        raise
+
+
+@contextmanager
 def connected(
     prepared: Prepared, directory: Path, budget: float | None = None, resubmit: bool = False
 ) -> Iterator[Callable[[str], Executor] | None]:
@@ -160,13 +184,19 @@ def connected(
     if prepared.config.executor not in SERVICES:
         yield None
         return
-    with reached(prepared.config, directory) as executor, ExitStack() as stack:
+    runs: list[str] = []
+    with (
+        _told_how_to_go_on(runs, budget),
+        reached(prepared.config, directory) as executor,
+        ExitStack() as stack,
+    ):
         price = None
         if budget is not None:
             model = prepared.model
             price = require_price(executor.price(model.circuit, model.observables))
 
         def for_run(run: str) -> Executor:
+            runs.append(run)
             journal: Journal = stack.enter_context(RunJournal(directory, run))
             if budget is not None and price is not None:
                 journal = BudgetedJournal(journal, budget, price)

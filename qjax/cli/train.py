@@ -112,7 +112,9 @@ def run_training(
                     executor_for=executor_for,
                 )
         except KeyboardInterrupt:
-            console.print("Interrupted. `qjax train --resume latest` goes on from the last checkpoint.")
+            # A budget holds for one command, and what goes on without it is not bounded.
+            again = "--resume latest" if budget is None else f"--resume latest --budget {budget:g}"
+            console.print(f"Interrupted. `qjax train {again}` goes on from the last checkpoint.")
             sys.exit(130)
         report = summary(result, prepared.model.task)
         report["seconds_to_first_step"] += seconds_before
