@@ -152,8 +152,8 @@ def _told_how_to_go_on(runs: list[str], budget: float | None) -> Iterator[None]:
     except ServiceError as error:
         if runs:
             error.args = (
-                f"{error} Go on with `qjax train --resume {runs[-1]}{again}`, which finds what was sent: a new "
-                "run would pay for it again.",
+                f"{error} Go on with `qjax train --resume {runs[-1]}{again}`, which finds what was sent: a "
+                "new run would pay for it again.",
             )
         raise
     except StepTimeoutError as error:

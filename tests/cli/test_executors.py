@@ -1,4 +1,4 @@
-"""What the command adds where a service is reached: how a run goes on, and how long its jobs are waited for."""
+"""What the command adds where a service is reached: how a run goes on, and how long jobs are waited for."""
 
 from __future__ import annotations
 
@@ -30,15 +30,18 @@ def test_an_error_of_the_service_says_how_the_run_goes_on_and_not_to_start_anew(
     before = str(error)
     with RunStore.open(tmp_path) as store:
         run = store.create_run({}, {}, "c0ffee", {}, name="rings")
-    with (
-        pytest.raises(type(error)) as caught,
-        connected(prepare(CONFIG, described(CONFIG)), tmp_path, budget) as executor_for,
-    ):
-        assert executor_for is not None
-        executor_for(run)
-        raise error
+
+    def fail() -> None:
+        with connected(prepare(CONFIG, described(CONFIG)), tmp_path, budget) as executor_for:
+            assert executor_for is not None
+            executor_for(run)
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        fail()
     told = str(caught.value)
-    assert told.startswith(before) and f"`qjax train --resume {run}" in told
+    assert told.startswith(before)
+    assert f"`qjax train --resume {run}" in told
     assert ("--budget" in told) == (budget is not None)
     error.args = (before,)
 
@@ -62,4 +65,5 @@ def test_a_step_that_took_too_long_says_that_the_budget_is_to_be_named_again(tmp
 @pytest.mark.parametrize("seconds", [1.0, 86_400.0])
 def test_jobs_are_waited_for_as_long_as_a_step_may_wait(seconds: float) -> None:
     executor = described(TrainingConfig.from_mapping({**vars(CONFIG), "batch_submission_timeout": seconds}))
-    assert isinstance(executor, IonQ) and executor.timeout == max(7200.0, seconds)
+    assert isinstance(executor, IonQ)
+    assert executor.timeout == max(7200.0, seconds)
