@@ -9,7 +9,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw.backoff import Clock, poll_delay, retry_delay
@@ -80,6 +80,7 @@ def test_a_job_is_seen_soon_after_it_is_done_and_not_looked_at_too_often(duratio
     assert len(again.looks) <= len(service.looks) + 2
 
 
+@settings(deadline=None)  # it starts threads, which a busy machine lets wait
 @given(st.lists(st.floats(0.0, 100.0), min_size=1, max_size=8))
 def test_jobs_are_given_as_they_end(durations: list[float]) -> None:
     service = FakeService({f"job-{index}": each for index, each in enumerate(durations)})
