@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from hw.errors import (
     AuthenticationError,
     JobFailedError,
+    JobLostError,
     JobTimeoutError,
     RefusedError,
     ResultError,
@@ -24,6 +25,7 @@ __all__ = [
     "Handle",
     "IonQ",
     "JobFailedError",
+    "JobLostError",
     "JobTimeoutError",
     "Journal",
     "MemoryJournal",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-from hw.errors import JobFailedError, RefusedError, ResultError
+from hw.errors import JobFailedError, JobLostError, RefusedError, ResultError
 from hw.journal import Journal
 from hw.payload import Work, make_work
 from hw.policy import PASSING_FAILURES, Policy
@@ -16,12 +16,15 @@ from hw.results import Distribution, read_distribution
 from hw.service import Record, Service
 from hw.submission import DONE, Submission, cancel_others, ensure
 
+LOST = "Lost"
+"""The code of a circuit whose job the service does not know any more."""
+
 
 class Failure(NamedTuple):
     """Why a circuit has no result.
 
     Attributes:
-        code: the service's code; "Canceled" where somebody cancelled it.
+        code: the service's code; "Canceled" where somebody cancelled it, `LOST` where it is unknown now.
         message: the service's words.
     """
 
@@ -86,6 +89,7 @@ def collect(
 
     Raises:
         JobFailedError: a circuit cannot be run, has failed too often or was cancelled.
+        JobLostError: the service does not know a job any more, and it is not to be sent again.
         JobTimeoutError: a job was not done in time.
         ResultError: the results are not those of the circuits.
         ServiceError: the service cannot be reached.
@@ -111,7 +115,16 @@ def collect(
         watch(one)
     deadline = service.clock.now() + policy.timeout
     while watched:
-        for job_id, record in poller.finished(deadline):
+        try:
+            done = poller.finished(deadline)
+        except JobLostError as error:
+            if policy.on_unknown == "stop":
+                raise
+            one = watched.pop(error.job_id)
+            lost = dict.fromkeys(range(len(one.work.circuits)), Failure(LOST, "the service has lost it"))
+            watch(_send_again(service, journal, policy, one, lost))
+            continue
+        for job_id, record in done:
             one = watched.pop(job_id)
             found, failed = _outcomes(service, record, len(one.work.circuits), sharpen)
             for index, probabilities in found.items():
@@ -235,7 +248,7 @@ def _check_may_repeat(journal: Journal, policy: Policy, one: Sent, failed: dict[
                 f"Job {one.submission.job_id} was cancelled at the service, {len(failed)} of its "
                 f"{len(one.work.circuits)} circuits without a result. Run again to send these again."
             )
-        if failure.code not in PASSING_FAILURES or one.attempt >= policy.max_attempts:
+        if failure.code not in {*PASSING_FAILURES, LOST} or one.attempt >= policy.max_attempts:
             journal.finish(one.work.fingerprint, "failed")
             raise JobFailedError(
                 f"Job {one.submission.job_id} failed at the service ({failure.code}: {failure.message}), "

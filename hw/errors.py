@@ -34,6 +34,19 @@ class JobFailedError(ServiceError):
     """The service accepted a job and could not run it, or somebody cancelled it."""
 
 
+class JobLostError(ServiceError):
+    """The service does not know a job any more that it had accepted.
+
+    Args:
+        message: a sentence with cause and cure.
+        job_id: the job.
+    """
+
+    def __init__(self, message: str, job_id: str):
+        super().__init__(message)
+        self.job_id = job_id
+
+
 class JobTimeoutError(ServiceError):
     """A job took longer than the deadline. It goes on at the service, and its results can be fetched."""
 

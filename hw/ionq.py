@@ -82,8 +82,9 @@ class IonQ:
         gateset: "qis", which the service compiles, or "native": compiled here to the machine's own gates.
         dry_run: whether the service only checks jobs and estimates their cost; there are no results then.
         session: id of a session of the service; None for none.
-        on_unknown: what to do with a job of which it is not known whether the service has it, once it has
-            not shown up for `lookup_seconds`: "stop", or "resubmit" at the risk that both run.
+        on_unknown: what to do with a job of which it is not known whether the service has it, once it has not
+            shown up for `lookup_seconds`, or that it had and does not know any more: "stop", or "resubmit" at
+            the risk that both run.
         on_canceled: what to do with circuits that somebody cancelled at the service: "stop" or "resubmit".
         lookup_seconds: how long such a job is looked for in the service's list.
         max_attempts: how often a circuit that fails for a cause of the service's is sent in all.

@@ -26,7 +26,8 @@ class Policy:
 
     Args:
         on_unknown: what to do with a job of which it is not known whether the service has it, once it has not
-            shown up for `lookup_seconds`: "stop", or "resubmit" at the risk that both run.
+            shown up for `lookup_seconds`, or that it had and does not know any more: "stop", or "resubmit" at
+            the risk that both run.
         on_canceled: what to do with circuits that somebody cancelled at the service: "stop" or "resubmit".
         lookup_seconds: how long such a job is looked for in the service's list.
         max_attempts: how often a circuit is sent in all.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hw.backoff import EARLY, poll_delay
-from hw.errors import JobTimeoutError, ServiceError
+from hw.errors import JobLostError, JobTimeoutError
 from hw.service import Record, Service
 from hw.submission import DONE, read_time
 
@@ -103,7 +103,8 @@ class Poller:
 
         Raises:
             JobTimeoutError: none is done in time.
-            ServiceError: the service cannot be asked, or does not know a job that it accepted.
+            JobLostError: the service does not know a job that it accepted; it is watched no longer.
+            ServiceError: the service cannot be asked.
         """
         clock = self._service.clock
         while True:
@@ -117,6 +118,7 @@ class Poller:
             if done:
                 return done
             now = clock.now()
+            self._check_known(due, now)
             if now >= deadline:
                 raise JobTimeoutError(
                     f"{len(self._watched)} job(s) were not done in time. They go on at the service: run "
@@ -131,13 +133,7 @@ class Poller:
         if job.beside is not None:
             job.beside()
         now = self._service.clock.now()
-        if record is None:
-            if now - job.last_seen > MISSING_SECONDS:
-                raise ServiceError(
-                    f"The service does not know job {job_id} any more, which it had accepted. Its results "
-                    "are lost if it was deleted there."
-                )
-        else:
+        if record is not None:
             job.last_seen = now
             if record.get("status") in DONE:
                 del self._watched[job_id]
@@ -149,6 +145,18 @@ class Poller:
         delay = poll_delay(now - job.began, job.expected, shortest=self._shortest)
         job.next_look = now + delay * (0.9 + 0.1 * self._service.clock.jitter())
         return False
+
+    def _check_known(self, looked_at: Sequence[str], now: float) -> None:
+        for job_id in looked_at:
+            if now - self._watched[job_id].last_seen > MISSING_SECONDS:
+                # Who catches it can go on with the other jobs.
+                del self._watched[job_id]
+                raise JobLostError(
+                    f"The service does not know job {job_id} any more, which it had accepted. If it was "
+                    'deleted there its results are lost: set `on_unknown` to "resubmit" (`--resubmit` of the '
+                    "command) to send it again.",
+                    job_id,
+                )
 
 
 def together(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

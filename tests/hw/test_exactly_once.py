@@ -92,6 +92,23 @@ def test_the_same_program_run_twice_at_once_leaves_the_jobs_of_the_other_alone(s
     assert not [path for method, path in service.requests if method == "PUT"]
 
 
+def test_a_job_that_was_deleted_at_the_service_stops_the_run_or_is_sent_again_if_told_to(
+    service: StandIn, journal: RunJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hw.polling.MISSING_SECONDS", 0.2)
+    executor(service, journal=journal).submit(CIRCUIT, PARAMS, FEATURES, OBSERVABLES)
+    service.jobs.clear()
+    service.circuits_run.clear()
+    for _ in range(2):
+        with pytest.raises(hw.JobLostError, match=r"job-0 any more.*`--resubmit`"):
+            run(executor(service, journal=journal))
+    assert len(service.parents) == 1
+    # The second process finds what the first has sent again.
+    for _ in range(2):
+        check(service, run(executor(service, journal=journal, on_unknown="resubmit")))
+    assert service.parents == ["job-0", "job-1"]
+
+
 def test_it_is_not_sent_again_without_end(service: StandIn) -> None:
     service.faults.posts.extend([500] * 20)
     with pytest.raises(hw.UnknownSubmissionError):
