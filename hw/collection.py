@@ -103,7 +103,8 @@ def collect(
         nonlocal jobs
         watched[one.submission.job_id] = one
         jobs += 1
-        beside = partial(cancel_others, service, one.work.fingerprint, one.submission.job_id)
+        submission = one.submission
+        beside = partial(cancel_others, service, one.work.fingerprint, submission.job_id, submission.since)
         poller.watch(
             one.submission.job_id,
             len(one.work.circuits),

@@ -91,7 +91,8 @@ class IonQ:
         timeout: how long a call waits for its results, in seconds.
         reuse_results: whether a circuit is not sent again of which this executor has the result already: same
             circuit and numbers, shots and settings. On machines and noisy simulators that freezes the noise
-            of the shots. What another process has, it does not know.
+            of the shots. What another process has, it does not know: a call that is repeated there sends, and
+            pays for, what was left out here.
         poll_seconds: the shortest time between two looks at a job; by default 0.25 s, and 0.01 s on this
             machine.
         remote_host: the service's address; by default `IONQ_REMOTE_HOST` of the environment, else IonQ's own.

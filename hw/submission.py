@@ -32,11 +32,13 @@ class Submission(NamedTuple):
         job_id: its id.
         again: whether it ended without all its results in an earlier call, so that this one is a new try.
         unsure: whether another job with the same work may show up.
+        since: since when such a job may have been sent, in seconds since 1970.
     """
 
     job_id: str
     again: bool = False
     unsure: bool = False
+    since: float = 0.0
 
 
 def ensure(service: Service, journal: Journal, work: Work, policy: Policy) -> Submission:
@@ -57,12 +59,14 @@ def ensure(service: Service, journal: Journal, work: Work, policy: Policy) -> Su
     """
     entry = journal.find(work.fingerprint)
     if entry is not None and entry.job_id is not None:
-        return Submission(entry.job_id, entry.state in ("failed", "canceled"), entry.attempt > 1)
+        ended = entry.state in ("failed", "canceled")
+        return Submission(entry.job_id, ended, entry.attempt > 1, entry.intended_at)
+    since = time.time() if entry is None else entry.intended_at
     while True:
         found = None if entry is None else _look_up(service, entry, policy)
         if found is not None:
             journal.accept(work.fingerprint, found)
-            return Submission(found, unsure=True)
+            return Submission(found, unsure=True, since=since)
         if entry is not None and (policy.on_unknown == "stop" or entry.attempt >= policy.max_attempts):
             raise _unknown(work, policy)
         entry = journal.intend(
@@ -74,18 +78,19 @@ def ensure(service: Service, journal: Journal, work: Work, policy: Policy) -> Su
         job_id = _send(service, journal, work, entry.attempt, policy)
         if job_id is not None:
             journal.accept(work.fingerprint, job_id)
-            return Submission(job_id, unsure=entry.attempt > 1)
+            return Submission(job_id, unsure=entry.attempt > 1, since=since)
 
 
-def cancel_others(service: Service, fingerprint: str, kept: str) -> None:
+def cancel_others(service: Service, fingerprint: str, kept: str, since: float) -> None:
     """Cancels other jobs with the same work, which showed up after it was sent again.
 
     Args:
         service: the service.
         fingerprint: what identifies the work.
         kept: the job whose results are used.
+        since: since when they may have been sent, in seconds since 1970: a list can be long.
     """
-    for record in _with_fingerprint(service, fingerprint, 0.0):
+    for record in _with_fingerprint(service, fingerprint, since):
         if record["id"] != kept and record.get("status") not in DONE:
             service.cancel(record["id"])
 
@@ -132,7 +137,7 @@ def _look_up(service: Service, entry: Entry, policy: Policy) -> str | None:
             each for each in found if each.get("status") != "canceled" or _attempt(each) == entry.attempt
         ]
         if usable:
-            cancel_others(service, entry.fingerprint, usable[0]["id"])
+            cancel_others(service, entry.fingerprint, usable[0]["id"], entry.intended_at)
             return usable[0]["id"]
         # What the list showed holds for the moment when it was asked for.
         if looked_at - began >= policy.lookup_seconds:

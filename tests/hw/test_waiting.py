@@ -161,4 +161,6 @@ def test_lists_are_read_as_far_as_their_order_asks_for(newest_first: bool) -> No
     found = list(_with_fingerprint(Lists(), "abc", since))  # pyright: ignore[reportArgumentType]
     assert [record["id"] for record in found] == ["job-29"]
     assert len(read) == (5 if newest_first else 30)
-    cancel_others(Lists(), "abc", "job-29")  # pyright: ignore[reportArgumentType]
+    read.clear()
+    cancel_others(Lists(), "abc", "job-29", since)  # pyright: ignore[reportArgumentType]
+    assert len(read) == (5 if newest_first else 30)
