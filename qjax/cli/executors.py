@@ -26,6 +26,7 @@ LOCAL_DATABASE = "ionq-local.sqlite"
 
 _HERE = "http://127.0.0.1"
 _DEBIASING_SHOTS = 500
+_KEYS = {"target": "backend", "noise_model": "noise", "shots": "shots_per_circuit"}
 
 
 @contextmanager
@@ -82,6 +83,18 @@ def described(config: TrainingConfig) -> Executor:
     return _ionq(config)
 
 
+@contextmanager
+def _by_key() -> Iterator[None]:
+    """Names an argument of the executor in a complaint as the configuration names it."""
+    try:
+        yield
+    except ArgumentError as error:
+        key = _KEYS.get(error.argument, error.argument)
+        error.args = (str(error).replace(f"`{error.argument}`", f"`{key}`", 1),)
+        error.argument = key
+        raise
+
+
 def _ionq(config: TrainingConfig) -> IonQ:
     with extra("hw"):
         from hw import IonQ
@@ -97,14 +110,15 @@ def _ionq(config: TrainingConfig) -> IonQ:
         )
     # The service's own choice, but said: it would depend on the shots otherwise.
     usual = is_machine and (config.shots_per_circuit or 0) >= _DEBIASING_SHOTS
-    executor = IonQ(
-        config.backend,
-        shots=config.shots_per_circuit,
-        noise_model=None if config.noise == "ideal" else config.noise,
-        debiasing=usual if config.debiasing is None else config.debiasing,
-        # Who lets a step wait for a machine's queue means its jobs.
-        timeout=max(IonQ.timeout, config.batch_submission_timeout),
-    )
+    with _by_key():
+        executor = IonQ(
+            config.backend,
+            shots=config.shots_per_circuit,
+            noise_model=None if config.noise == "ideal" else config.noise,
+            debiasing=usual if config.debiasing is None else config.debiasing,
+            # Who lets a step wait for a machine's queue means its jobs.
+            timeout=max(IonQ.timeout, config.batch_submission_timeout),
+        )
     return replace(executor, remote_host=_HERE) if config.executor == "ionq-local" else executor
 
 

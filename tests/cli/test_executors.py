@@ -8,6 +8,7 @@ import pytest
 
 from hw import IonQ, JobTimeoutError, RefusedError, ServiceError
 from qjax.cli.executors import connected, described
+from qjax.errors import ArgumentError
 from qjax.store import RunStore
 from qjax.train import TrainingConfig
 from qjax.train.loop import StepTimeoutError
@@ -60,6 +61,20 @@ def test_a_step_that_took_too_long_says_that_the_budget_is_to_be_named_again(tmp
         connected(prepare(CONFIG, described(CONFIG)), tmp_path, 1.0),
     ):
         raise StepTimeoutError("Too late.")
+
+
+@pytest.mark.parametrize(
+    ("key", "changes"),
+    [
+        ("backend", {"backend": "Forte"}),
+        ("noise", {"backend": "qpu.forte-1", "noise": "aria-1"}),
+        ("debiasing", {"backend": "qpu.forte-1", "debiasing": True}),
+    ],
+)
+def test_a_complaint_names_the_key_of_the_configuration(key: str, changes: dict[str, object]) -> None:
+    with pytest.raises(ArgumentError, match=f"^Argument `{key}` must ") as caught:
+        described(TrainingConfig.from_mapping({**vars(CONFIG), **changes}))
+    assert caught.value.argument == key
 
 
 @pytest.mark.parametrize("seconds", [1.0, 86_400.0])
