@@ -11,7 +11,6 @@ import re
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -255,6 +254,4 @@ def pinecone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         monkeypatch.setenv("PINECONE_API_KEY", KEY)
         monkeypatch.setenv("PINECONE_CONTROLLER_HOST", f"http://127.0.0.1:{service.port}")
         monkeypatch.delenv("PINECONE_INDEX", raising=False)
-        # The SDK waits between attempts of its own, which is not what is tested.
-        monkeypatch.setattr("pinecone._internal.http_client._retry_sleep", lambda seconds: time.sleep(0))
         yield service

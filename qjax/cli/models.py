@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from qjax.cli.settings import apply_settings
@@ -40,9 +41,8 @@ def list_models(runs_directory: Path, json_output: bool) -> None:
             record.id[:SHOWN_DIGITS],
             ", ".join(aliases) or "-",
             _score(record),
-            about["dataset"]["name"],
-            about["name"],
-            record.run,
+            # A model may come from elsewhere, and Rich takes brackets for markup.
+            *map(escape, (about["dataset"]["name"], about["name"], record.run)),
         )
     Console().print(table)
 

@@ -71,8 +71,10 @@ def search(
         print(json.dumps([{"id": each.id, measure: each.score, **each.metadata} for each in nearest]))
         return
     table = Table(box=None, pad_edge=False)
+    # Where the terminal is narrow the metadata give way: people copy the id, and ask for the number.
+    widths = {"id": 36, measure: 8}
     for heading in ("id", measure, *(name for name in index.columns if name != "run")):
-        table.add_column(heading, no_wrap=True, min_width=36 if heading == "id" else None)
+        table.add_column(heading, no_wrap=True, min_width=widths.get(heading))
     for each in nearest:
         about = [str(value) for name, value in each.metadata.items() if name != "run"]
         table.add_row(each.id, f"{each.score:.6f}", *about)

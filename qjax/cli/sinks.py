@@ -15,6 +15,7 @@ from qjax.sinks import (
     Replicator,
     Sink,
     SinkError,
+    TooWideError,
     TransientError,
     WallClock,
     compare,
@@ -42,9 +43,11 @@ def sync_runs(
         json_output: whether to print a JSON list.
 
     Raises:
+        TooWideError: the vectors of some runs do not fit; all others were sent.
         SinkError: the service cannot be used as it is, or does not answer.
     """
     sink, console, report = open_sink(sink_name), Console(stderr=True), []
+    too_wide: list[tuple[str, TooWideError]] = []
     clock = _TellingClock(console)
     with RunStore.open(runs_directory, create=False) as store:
         if wanted is None:
@@ -56,16 +59,24 @@ def sync_runs(
                 with store.transaction("write") as connection:
                     forget(connection, sink.name, run)
             replicator = Replicator(store, run, sink.name, sink.service)
-            if replicator.waiting():
-                width = VectorReader(store, run).width()
-                patiently(lambda width=width: _make_sure(sink, width, console), clock, patience)
-            report.append({"run": run, "sink": sink.name, "sent": replicator.drain(clock, patience)})
+            try:
+                if replicator.waiting():
+                    width = VectorReader(store, run).width()
+                    patiently(lambda width=width: _make_sure(sink, width, console), clock, patience)
+                report.append({"run": run, "sink": sink.name, "sent": replicator.drain(clock, patience)})
+            except TooWideError as error:
+                # No reason to keep the other runs back.
+                too_wide.append((run, error))
         status = _status(store)
     for line in report:
         of_run = [each for each in status if (each.run, each.sink) == (line["run"], sink.name)]
         line["refused"] = sum(each.refused for each in of_run)
         if not json_output:
             console.print(f"{line['run']}: {line['sent']:,} vectors sent to {sink.name}{_refused(line)}")
+    if too_wide:
+        run, error = too_wide[0]
+        which = f"run {run}" if len(too_wide) == 1 else f"{len(too_wide):,} runs, such as {run},"
+        raise TooWideError(f"Nothing of {which} was sent to {sink.name}. {error}")
     if json_output:
         print(json.dumps(report))
 
@@ -94,10 +105,13 @@ def verify_run(runs_directory: Path, wanted: str, sink_name: str, json_output: b
         kinds = {"missing": found.missing, "different": found.different, "extra": found.extra}
         parts = [f"{len(ids):,} {kind}" for kind, ids in kinds.items() if ids]
         first = next(ids[0] for ids in kinds.values() if ids)
+        if found.missing or found.different:
+            cure = f"Run `qjax sync {run}`, and with --again if that does not help."
+        else:
+            cure = "Another program wrote them: delete them there."
         raise SinkError(
             f"The replica of run {run} on {sink.name} does not agree with its record ({', '.join(parts)} of "
-            f"{found.same + len(found.missing) + len(found.different):,} vectors, such as {first}). Run "
-            f"`qjax sync {run}`, and with --again if that does not help."
+            f"{found.same + len(found.missing) + len(found.different):,} vectors, such as {first}). {cure}"
         )
     if json_output:
         print(json.dumps({"run": run, "sink": sink.name, "same": found.same, "refused": found.refused}))
@@ -143,7 +157,7 @@ def check_sink(sink: Sink, prepared: Prepared, console: Console) -> None:
     try:
         _make_sure(sink, width, console)
     except TransientError as error:
-        console.print(f"The service does not answer now ({error}); the run waits in the store.")
+        console.print(f"The service does not answer now ({error}); the run waits in the store.", markup=False)
 
 
 @contextmanager
@@ -168,7 +182,7 @@ def replicated(
     if thread.run_id is None:
         return
     if thread.problem is not None:
-        console.print(thread.problem, highlight=False)
+        console.print(thread.problem, highlight=False, markup=False)
     with RunStore.open(runs_directory, create=False) as store:
         if not store.has_data(thread.run_id):
             return

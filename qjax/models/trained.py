@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -217,6 +218,7 @@ def _build(record: ModelRecord) -> TrainedModel:
     if circuit.num_features != model.circuit.num_features:
         raise DataError("its circuit takes another number of encoded features")
     model = replace(model, circuit=circuit)
+    _check_texts(description)
     feature_names = tuple(description["features"])
     if len(feature_names) != preprocessing.num_features:
         raise DataError("its features and its preprocessing differ in number")
@@ -241,6 +243,16 @@ def _params(model: Model, payload: bytes) -> Params:
     if [(array.shape, array.dtype) for array in arrays] != [(leaf.shape, leaf.dtype) for leaf in leaves]:
         raise DataError("its parameters do not fit its circuit and head")
     return jax.tree.unflatten(structure, [jnp.asarray(array) for array in arrays])
+
+
+def _check_texts(description: Mapping[str, Any]) -> None:
+    """Checks what no prediction needs, but every list of models shows: one bad model would end them all."""
+    dataset, metrics = description["dataset"], description["metrics"]
+    texts = (description["name"], dataset["name"], dataset["version"])
+    if not all(isinstance(text, str) for text in texts):
+        raise DataError("its name or that of its dataset is no text")
+    if not all(isinstance(value, int | float | None) for value in metrics.values()):
+        raise DataError("its metrics are not numbers")
 
 
 def _some(names: tuple[str, ...]) -> str:

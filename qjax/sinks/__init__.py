@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from qjax.errors import ArgumentError
 from qjax.sinks.comparison import Comparison, compare
-from qjax.sinks.errors import NoIndexError, RefusedError, SinkError, TransientError
+from qjax.sinks.errors import NoIndexError, RefusedError, SinkError, TooWideError, TransientError
 from qjax.sinks.replicator import Replicator
 from qjax.sinks.requests import check_width
 from qjax.sinks.service import MAX_DIMENSION, USUAL_DIMENSION, VectorService
@@ -31,6 +31,7 @@ __all__ = [
     "Replicator",
     "Sink",
     "SinkError",
+    "TooWideError",
     "TransientError",
     "VectorService",
     "WallClock",

@@ -13,6 +13,10 @@ class NoIndexError(SinkError):
     """There is no index of that name."""
 
 
+class TooWideError(SinkError):
+    """The vectors of a run do not fit into the index; those of another run may."""
+
+
 class TransientError(Exception):
     """A service does not answer now and may do so later.
 

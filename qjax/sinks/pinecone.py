@@ -51,8 +51,8 @@ class PineconeService:
             raise SinkError(f"There is no key for Pinecone. Set the environment variable {KEY_VARIABLE}.")
         try:
             # Waiting and trying again is decided in one place, which is not here.
-            patience = pinecone.RetryConfig(max_retries=0)
-            self._client = pinecone.Pinecone(self._key, timeout=_TIMEOUT_SECONDS, retry_config=patience)
+            self._once = pinecone.RetryConfig(max_retries=0)
+            self._client = pinecone.Pinecone(self._key, timeout=_TIMEOUT_SECONDS, retry_config=self._once)
         except errors.PineconeValueError:
             raise SinkError(
                 f"The key in the environment variable {KEY_VARIABLE} holds characters that no key has. Copy "
@@ -134,6 +134,13 @@ class PineconeService:
     def _data(self) -> Any:
         if self._index is None:
             self._index = self._client.index(host=self._described().host)
+            # The SDK has no setting for requests to an index: it would ask up to four times and sleep up to
+            # a minute and a half before each, whatever patience and deadlines say. A later SDK that looks
+            # otherwise inside does so again, and no more harm comes of it.
+            client = getattr(getattr(self._index, "_http", None), "_client", None)
+            transport = getattr(client, "_transport", None)
+            if hasattr(transport, "_config"):
+                transport._config = self._once  # pyright: ignore[reportAttributeAccessIssue, reportOptionalMemberAccess]
         return self._index
 
     @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from qjax.sinks.errors import RefusedError, TransientError
 from qjax.sinks.requests import next_request
-from qjax.sinks.service import MAX_REQUEST_RECORDS, VectorService
+from qjax.sinks.service import MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS, VectorService
 from qjax.sinks.waiting import Clock, patiently
 from qjax.store import RunStore
 from qjax.store.replicas import KINDS, Kind, Refusal, read_position, write_position, write_refusals
@@ -56,7 +56,7 @@ class Replicator:
         """
         for kind in KINDS:
             position = self._position(kind)
-            vectors = self._reader.read(kind, position, MAX_REQUEST_RECORDS)
+            vectors = self._reader.read(kind, position, self._most())
             if vectors:
                 if self._dimension is None:
                     self._dimension = self._service.dimension()
@@ -90,6 +90,13 @@ class Replicator:
         while count := patiently(self.send_next, clock, patience, generator):
             sent += count
         return sent
+
+    def _most(self) -> int:
+        """No request holds more vectors, so that few are made and then not sent."""
+        if self._dimension is None:
+            return MAX_REQUEST_RECORDS
+        # The shortest number is "0.0,".
+        return max(1, min(MAX_REQUEST_RECORDS, MAX_REQUEST_BYTES // (4 * self._dimension)))
 
     def _position(self, kind: Kind) -> int:
         with self._store.transaction("read") as connection:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from qjax.sinks.errors import SinkError
+from qjax.sinks.errors import TooWideError
 from qjax.sinks.service import MAX_METADATA_BYTES, MAX_REQUEST_BYTES, MAX_REQUEST_RECORDS
 from qjax.store.replicas import Refusal
 from qjax.store.vectors import Vector
@@ -41,7 +41,7 @@ def next_request(vectors: Sequence[Vector], dimension: int) -> Request:
         The request.
 
     Raises:
-        SinkError: a vector is longer than the index is wide.
+        TooWideError: a vector is longer than the index is wide.
 
     Example:
         >>> request = next_request([Vector("a", np.ones(2, np.float32), {}), Vector("b", np.zeros(2), {})], 3)
@@ -76,13 +76,13 @@ def check_width(width: int, dimension: int) -> None:
         dimension: dimension of the index.
 
     Raises:
-        SinkError: they do not fit.
+        TooWideError: they do not fit.
 
     Example:
         >>> check_width(8, 768)
     """
     if width > dimension:
-        raise SinkError(
+        raise TooWideError(
             f"The run's vectors have dimension {width}, but those of the index have {dimension}, and nothing "
             f"is cut off. Name an index of dimension {width} or more."
         )

@@ -110,7 +110,7 @@ def patiently(
         The answer.
 
     Raises:
-        SinkError: there was none for so long.
+        SinkError: there was none for so long, or the service asks to wait longer.
 
     Example:
         >>> patiently(lambda: 768, WallClock(), patience=60.0)
@@ -121,9 +121,13 @@ def patiently(
         try:
             return ask()
         except TransientError as error:
-            if clock.now() - begun >= patience:
+            waited, asked = clock.now() - begun, error.retry_after or 0.0
+            if waited >= patience or waited + asked > patience:
+                what = f"has not answered for {patience:.0f} s"
+                if waited < patience:
+                    what = f"asks to wait {asked:.0f} s, longer than the {patience:.0f} s it is given"
                 raise SinkError(
-                    f"The service has not answered for {patience:.0f} s ({error}). Nothing is lost: what is "
-                    "not sent waits in the store, and `qjax sync` sends it when the service answers again."
+                    f"The service {what} ({error}). Nothing is lost: what is not sent waits in the store, "
+                    "and `qjax sync` sends it when the service answers again."
                 ) from None
             clock.wait(backoff.after_failure(error.retry_after))

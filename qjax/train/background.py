@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -34,7 +35,7 @@ class WriterThread(Generic[Item]):
 
     Args:
         open_writer: called in the thread; a context manager that gives the function to write items with.
-        drain_seconds: how long `close` waits for what is queued.
+        drain_seconds: how long `close` waits while nothing is written.
 
     Example:
         >>> from contextlib import nullcontext
@@ -59,6 +60,7 @@ class WriterThread(Generic[Item]):
         self._writing: list[_Entry[Item]] = []
         self._closing = False
         self._failure: BaseException | None = None
+        self._moved = 0.0
         # A daemon: where a disk hangs for good, the process can still end after the deadline.
         self._thread = threading.Thread(target=self._run, name="qjax-writer", daemon=True)
         self._thread.start()
@@ -80,18 +82,32 @@ class WriterThread(Generic[Item]):
             self._waiting.append(_Entry(item, seconds))
             self._changed.notify_all()
 
-    def close(self) -> None:
+    def moved(self) -> None:
+        """Tells, from within the writer, that a part of what takes long has been written."""
+        self._moved = time.monotonic()
+
+    def close(self, *, at_once: bool = False) -> None:
         """Writes what is queued and ends the thread.
+
+        Args:
+            at_once: whether the deadline holds for all that is queued. Otherwise it begins anew with every
+                part that is written, as gigabytes of states take longer on any disk.
 
         Raises:
             StoreError: the deadline passed before all was written.
             BaseException: what the writer failed with.
         """
+        self.moved()
+        begun = self._moved
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(self._drain_seconds)
-        if self._thread.is_alive():
+        while self._thread.is_alive():
+            since = begun if at_once else self._moved
+            left = since + self._drain_seconds - time.monotonic()
+            if left > 0:
+                self._thread.join(left)
+                continue
             raise StoreError(
                 f"The last steps were not written within {self._drain_seconds:g} s, because the disk is too "
                 "slow or hangs. Check the disk, then resume the run from its last checkpoint."
@@ -106,7 +122,7 @@ class WriterThread(Generic[Item]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.close()
+            self.close(at_once=error is not None)
         except QjaxError as failure:
             # Who interrupts a run must hear that its end was not kept; any other error has precedence.
             if error is None or isinstance(error, KeyboardInterrupt):
@@ -129,6 +145,7 @@ class WriterThread(Generic[Item]):
             with self._open_writer() as write:
                 while entries := self._take():
                     write([entry.item for entry in entries])
+                    self.moved()
                     with self._changed:
                         self._writing = []
                         self._changed.notify_all()

@@ -122,11 +122,16 @@ class Recorder:
         for chunk, params_before in items:
             if when == "batch":
                 samples = self._loader.indices(chunk.first_step, 1)[0]
-                yield from self._states(params_before, chunk.first_step, samples[samples >= 0])
+                made = self._states(params_before, chunk.first_step, samples[samples >= 0])
             elif chunk.next_step == self._loader.num_steps or (
                 when == "epoch" and chunk.next_step % chunk.steps_per_epoch == 0
             ):
-                yield from self._states(chunk.state.params, chunk.next_step, everything)
+                made = self._states(chunk.state.params, chunk.next_step, everything)
+            else:
+                continue
+            for states in made:
+                yield states
+                self._writer.moved()
 
 
 def run_data(prepared: Prepared) -> RunData:

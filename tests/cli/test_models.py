@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,7 +89,10 @@ def test_two_runs_are_compared_and_states_are_found(qjax: Command) -> None:
     assert {(state["label"], state["split"]) for state in some} == {("inner", "test")}
     assert {state["run"] for state in some} == {one, other}
     np.save("state.npy", np.array([1, 0, 0, 1j]))
-    assert "fidelity" in qjax("search", "state.npy", "--epoch", "1").output
+    shown = qjax("search", "state.npy", "--epoch", "1").output.splitlines()
+    assert "fidelity" in shown[0]
+    # Whole, also where the terminal is narrow.
+    assert all(re.match(r"\S+#state_t\d+_i\d+ +\d\.\d{6} ", line) for line in shown[1:])
 
 
 def test_a_replay_that_differs_ends_with_code_1(qjax: Command) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from qjax.sinks import TransientError
 from qjax.store import RunStore
 
 from ..pinecone_server import KEY, Index, Service
@@ -112,6 +113,39 @@ def test_a_replica_that_is_not_there_or_differs_is_an_error(
     said = qjax("verify").complaint
     assert f"1 missing of {VECTORS} vectors" in said
     assert "`qjax sync" in said
+    # What the record does not have, no sync removes.
+    assert qjax("sync", "--again").code == 0
+    samples = pinecone.indexes["qjax"].vectors["samples"]
+    (first, *_) = samples
+    samples[f"{first}0"] = samples[first] | {"id": f"{first}0"}
+    said = qjax("verify").complaint
+    assert f"1 extra of {VECTORS} vectors" in said
+    assert "delete them there" in said
+
+
+def test_a_run_that_does_not_fit_keeps_no_other_back(qjax: Qjax, pinecone: Service) -> None:
+    pinecone.indexes["qjax"] = Index(60)
+    narrow = qjax("train", *WORDS, "--json").json["run"]
+    wide = qjax("train", *settings(num_qubits=5, record_states="end", engine="xla"), "--json").json["run"]
+    said = qjax("sync", "--json").complaint
+    assert f"Nothing of run {wide} was sent" in said
+    assert "dimension 64, but those of the index have 60" in said
+    assert qjax("verify", narrow, "--json").json["same"] == VECTORS
+    assert not any(wide in name for of_kind in pinecone.vectors() for name in of_kind)
+
+
+def test_what_a_service_says_is_shown_as_it_is(
+    qjax: Qjax, pinecone: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pinecone.indexes["qjax"] = Index(768)
+
+    def away(*_: object) -> bool:
+        raise TransientError("see [/docs]")
+
+    monkeypatch.setattr("qjax.cli.sinks.ensure_index", away)
+    outcome = qjax("train", *WORDS, "--sink", "pinecone", "--json")
+    assert outcome.code == 0
+    assert "see [/docs]" in outcome.errors
 
 
 @pytest.mark.parametrize("command", ["sync", "verify", "sink status"])

@@ -123,6 +123,10 @@ def test_the_package_gives_models_on_demand(runs: dict[str, Trained]) -> None:
         lambda about: about | {"config": about["config"] | {"encoding": "iqp"}},
         lambda about: about | {"preprocessing": None},
         lambda about: {key: value for key, value in about.items() if key != "circuit"},
+        # These no prediction needs, but a list of models shows them.
+        lambda about: {key: value for key, value in about.items() if key != "dataset"},
+        lambda about: about | {"name": None},
+        lambda about: about | {"metrics": {"test_accuracy": "all"}},
     ],
 )
 def test_what_cannot_predict_is_not_built(runs: dict[str, Trained], spoil) -> None:

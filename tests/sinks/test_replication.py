@@ -160,6 +160,20 @@ def test_a_wait_that_the_service_asks_for_is_kept(store: RunStore, folder: Path,
     check(folder, pinecone)
 
 
+def test_a_wait_longer_than_the_patience_is_not_begun(
+    store: RunStore, folder: Path, pinecone: Service
+) -> None:
+    ensure_index(open_sink("pinecone"), 16)
+    run, clock = example.begin(store), FakeClock()
+    example.write_all(store, run, 0, 3)
+    pinecone.set_faults(["429 wait"])
+    with pytest.raises(SinkError, match=r"^The service asks to wait 2 s, longer than the 1 s .*`qjax sync`"):
+        sync(store, run, clock, patience=1.0)
+    assert clock.waits == []
+    sync(store, run, clock)
+    check(folder, pinecone)
+
+
 @pytest.mark.usefixtures("small_requests")
 def test_refused_vectors_are_set_aside_one_by_one(store: RunStore, folder: Path, pinecone: Service) -> None:
     ensure_index(open_sink("pinecone"), 16)

@@ -122,3 +122,22 @@ def test_an_interruption_drains_and_a_disk_that_hangs_does_not_hold_up_for_ever(
     with pytest.raises(StoreError, match=r"not written within 0.05 s.*resume the run"):
         writer.close()
     hanging.set()
+
+
+def test_the_end_waits_for_what_takes_long_as_long_as_it_moves() -> None:
+    written: list[int] = []
+
+    def write(items: list[int]) -> None:
+        for part in range(8):
+            time.sleep(0.2)
+            written.append(part)
+            writer.moved()
+
+    with WriterThread(lambda: nullcontext(write), drain_seconds=1.0) as writer:
+        writer.put(0, seconds=0.1)
+    assert written == list(range(8))
+    # Who breaks a run off waits no longer than the deadline.
+    writer = WriterThread(lambda: nullcontext(write), drain_seconds=1.0)
+    writer.put(0, seconds=0.1)
+    with pytest.raises(StoreError, match="not written within 1 s"):
+        writer.close(at_once=True)
