@@ -193,6 +193,10 @@ def search(
     split: Annotated[str | None, typer.Option(help="Only those of this part: train or test.")] = None,
     step: Annotated[int | None, typer.Option(help="Only states after so many steps.")] = None,
     epoch: Annotated[int | None, typer.Option(help="Only states after so many epochs.")] = None,
+    sink: Annotated[
+        str | None,
+        typer.Option(metavar="SINK", help='Search this replica instead: "pinecone", or "pinecone:INDEX".'),
+    ] = None,
     json_output: Json = False,
     runs_directory: RunsDirectory = _RUNS,
 ) -> None:
@@ -208,6 +212,7 @@ def search(
         by=by,
         count=count,
         where={"label": label, "split": split, "step": step, "epoch": epoch},
+        sink_name=sink,
         json_output=json_output,
     )
 
@@ -331,6 +336,26 @@ def show_run(run: Run = "latest", json_output: Json = False, runs_directory: Run
     from qjax.cli.runs import show_run
 
     show_run(runs_directory, run, json_output)
+
+
+@runs_app.command("export")
+def export_vectors(
+    run: Run = "latest",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file to write, one JSON object a line.")
+    ] = Path("vectors.jsonl"),
+    kind: Annotated[
+        str, typer.Option(help="samples (a vector for each sample and batch) or states.")
+    ] = "samples",
+    dimension: Annotated[
+        int | None, typer.Option(help="Pad vectors with zeros to so many numbers; as they are by default.")
+    ] = None,
+    runs_directory: RunsDirectory = _RUNS,
+) -> None:
+    """Write the record of a run as vectors with ids and metadata, as replicas hold it."""
+    from qjax.cli.export import export_vectors
+
+    export_vectors(runs_directory, run, output, kind, dimension)
 
 
 @runs_app.command("plot")

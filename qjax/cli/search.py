@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ def search(
     by: str | None,
     count: int,
     where: dict[str, Any],
+    sink_name: str | None = None,
     json_output: bool,
 ) -> None:
     """Prints the nearest recorded states or samples.
@@ -39,6 +40,7 @@ def search(
         by: "fidelity" or "cosine"; fidelity for states and cosine for samples where None.
         count: how many are wanted.
         where: values that metadata must have; None for any.
+        sink_name: a replica to search instead of the store; None for the store.
         json_output: whether to print a JSON list.
 
     Raises:
@@ -60,6 +62,13 @@ def search(
             wanted = [record.id for record in store.runs()]
         else:
             wanted = [store.run(run).id for run in runs or [own.partition("#")[0] if own else "latest"]]
+        if sink_name is not None:
+            has_classes = bool(wanted) and bool(store.data(wanted[0]).class_names)
+            filters = _replica_filters(chosen_kind, where, has_classes)
+            places = [None] if everywhere else wanted
+            found = _search_replica(sink_name, values, own, chosen_kind, measure, places, count, filters)
+            _print_found(found, measure, json_output)
+            return
         index = read_index(store, list(dict.fromkeys(wanted)), chosen_kind)
     filters = {name: value for name, value in where.items() if value is not None}
     if "label" in filters and index.columns["label"].dtype.kind == "f":
@@ -67,17 +76,71 @@ def search(
     # One more, because what was asked about is the nearest to itself.
     nearest = [each for each in index.nearest(values, count + 1, by=measure, where=filters) if each.id != own]
     nearest = nearest[:count]
+    _print_found([(each.id, each.score, each.metadata) for each in nearest], measure, json_output)
+
+
+def _search_replica(
+    sink_name: str,
+    values: np.ndarray,
+    own: str | None,
+    kind: str,
+    measure: str,
+    runs: Sequence[str | None],
+    count: int,
+    filters: dict[str, Any],
+) -> list[Found]:
+    """The nearest on a service, in each of some runs or (None) in all at once."""
+    from qjax.sinks import open_sink
+    from qjax.sinks.search import nearest_by_cosine, nearest_by_fidelity
+
+    if measure == "fidelity" and (kind != "states" or not np.iscomplexobj(values)):
+        raise ArgumentError(
+            "--by", "be cosine where real vectors are searched", "it is fidelity", "Fidelity compares states."
+        )
+    service, found = open_sink(sink_name).service, []
+    for run in runs:
+        wanted = filters if run is None else {**filters, "run": run}
+        if measure == "fidelity":
+            nearest = nearest_by_fidelity(service, values, count + 1, wanted)
+        else:
+            nearest = nearest_by_cosine(service, kind, values, count + 1, wanted)
+        if not nearest.is_certain:
+            Console(stderr=True).print(
+                "The service gives no more candidates: nearer states may be left out. Name a run or a step."
+            )
+        found += [tuple(match) for match in nearest.matches if match.id != own]
+    return sorted(found, key=lambda each: (-each[1], each[0]))[:count]
+
+
+def _replica_filters(kind: str, where: dict[str, Any], has_classes: bool) -> dict[str, Any]:
+    """Filters by what vectors carry on a service: names of classes, or numbers to be predicted."""
+    filters = {name: value for name, value in where.items() if value is not None}
+    for name in ("epoch", "split"):
+        if kind == "states" and name in filters:
+            raise ArgumentError(
+                f"--{name}", "be left out for states of a replica", "it is given", "Use --step."
+            )
+    if "label" in filters:
+        label = filters.pop("label")
+        filters |= {"class": label} if has_classes else {"label": _as_number(label)}
+    return filters
+
+
+Found = tuple[str, float, Mapping[str, Any]]
+
+
+def _print_found(found: Sequence[Found], measure: str, json_output: bool) -> None:
     if json_output:
-        print(json.dumps([{"id": each.id, measure: each.score, **each.metadata} for each in nearest]))
+        print(json.dumps([{"id": name, measure: score, **metadata} for name, score, metadata in found]))
         return
     table = Table(box=None, pad_edge=False)
     # Where the terminal is narrow the metadata give way: people copy the id, and ask for the number.
     widths = {"id": 36, measure: 8}
-    for heading in ("id", measure, *(name for name in index.columns if name != "run")):
+    columns = [name for name in (found[0][2] if found else {}) if name != "run"]
+    for heading in ("id", measure, *columns):
         table.add_column(heading, no_wrap=True, min_width=widths.get(heading))
-    for each in nearest:
-        about = [str(value) for name, value in each.metadata.items() if name != "run"]
-        table.add_row(each.id, f"{each.score:.6f}", *about)
+    for name, score, metadata in found:
+        table.add_row(name, f"{score:.6f}", *(str(metadata.get(column, "")) for column in columns))
     Console().print(table)
 
 

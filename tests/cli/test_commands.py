@@ -201,3 +201,27 @@ def test_a_setting_is_read_as_toml_or_else_as_text(text: str, value: object) -> 
 def test_a_setting_without_key_or_value_is_refused(text: str) -> None:
     with pytest.raises(ArgumentError, match="KEY=VALUE"):
         read_config(None, None, [text])
+
+
+def test_vectors_are_exported_padded_and_exact(qjax: Command) -> None:
+    assert qjax("train", *settings(record_states="end")).code == 0
+    assert qjax("runs", "export", "-o", "samples.jsonl", "--dimension", "768").code == 0
+    lines = [json.loads(line) for line in Path("samples.jsonl").read_text().splitlines()]
+    with RunStore.open("runs", create=False) as store:
+        run = store.run("latest").id
+        batches, data = store.batches(run), store.data(run)
+    assert len(lines) == np.sum(batches.indices >= 0) == len({line["id"] for line in lines})
+    assert lines[0]["id"] == f"{run}#train_e0_b0_s0"
+    for line in lines:
+        about = line["metadata"]
+        assert line["id"].startswith(f"{run}#train_e{about['epoch']}_b{about['batch']}_s")
+        values = np.asarray(line["values"], np.float32)
+        assert (values.size, about["dimension"]) == (768, 2)
+        place = np.flatnonzero(data.order == about["sample"])[0]
+        np.testing.assert_array_equal(values[:2], np.float32(data.prepared_features[place]))
+        assert not values[2:].any()
+    assert qjax("runs", "export", "-o", "states.jsonl", "--kind", "states").code == 0
+    assert len(Path("states.jsonl").read_text().splitlines()) == 28
+    assert "at least 2" in qjax("runs", "export", "--dimension", "1").complaint
+    assert "cannot be written" in qjax("runs", "export", "-o", "nowhere/file").complaint
+    assert sorted(path.name for path in Path().glob("*.part")) == []

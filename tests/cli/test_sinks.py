@@ -152,3 +152,20 @@ def test_what_a_service_says_is_shown_as_it_is(
 def test_commands_need_a_store(qjax: Qjax, pinecone: Service, command: str) -> None:
     assert "There is no folder" in qjax(*command.split()).complaint
     assert not Path("runs").exists()
+
+
+def test_a_replica_is_searched_as_the_store_is(qjax: Qjax, pinecone: Service) -> None:
+    qjax("train", *WORDS, "--sink", "pinecone", "--json")
+    with RunStore.open("runs", create=False) as store:
+        step = store.state_steps(store.run("latest").id)[-1]
+        name = store.data(store.run("latest").id).class_names[1]
+    for words in ([], ["--label", name], ["--step", str(step)]):
+        query = ["search", f"latest#state_t{step}_i3", "-k", "5", "--json", *words]
+        here, there = qjax(*query).json, qjax(*query, "--sink", "pinecone").json
+        assert [each["id"] for each in there] == [each["id"] for each in here]
+        expected = [each["fidelity"] for each in here]
+        assert len(expected) == 5
+        assert [each["fidelity"] for each in there] == pytest.approx(expected, abs=1e-5)
+    sample = ["search", "latest#sample_i3", "-k", "1", "--json"]
+    assert qjax(*sample, "--sink", "pinecone").json[0]["cosine"] == pytest.approx(1.0)
+    assert "--step" in qjax(*query, "--epoch", "1", "--sink", "pinecone").complaint
