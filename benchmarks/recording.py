@@ -1,4 +1,4 @@
-"""What the record of a run costs: training with and without it in turn, and vectors into the store and back.
+"""What the record of a run costs: training with and without it in turn, vectors in and out, and search.
 
     python benchmarks/recording.py --pairs 15
 
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qjax.search.index import VectorIndex
 from qjax.store import EncodedStates, RunData, RunStore, StepMetrics, StepRecord
 from qjax.train import TrainingConfig, preset, train
 from qjax.train.prepare import Prepared, prepare
@@ -42,6 +43,7 @@ def main() -> None:
             for epochs in arguments.epochs
         },
         "vectors": [vectors(arguments.directory, batch=batch) for batch in (100, 1000)],
+        "search": search(),
     }
     print(json.dumps(report, indent=2))
 
@@ -131,6 +133,21 @@ def vectors(
         "read_per_second": count / read,
         "bit_exact": equal and sum(map(len, fetched)) == count,
     }
+
+
+def search(count: int = 200_000, num_qubits: int = 8, repeats: int = 5) -> dict[str, float]:
+    """Times the ten nearest of so many states, in memory, by exact fidelity."""
+    rng = np.random.default_rng(0)
+    parts = rng.normal(size=(2, count, 2**num_qubits)).astype(np.float32)
+    index = VectorIndex([str(i) for i in range(count)], parts[0] + 1j * parts[1], {})
+    seconds = []
+    for place in rng.integers(count, size=repeats):
+        begin = time.perf_counter()
+        nearest = index.nearest(index.values[place], 10)
+        seconds.append(time.perf_counter() - begin)
+        if nearest[0].id != str(place):
+            raise SystemExit("A state was not found nearest to itself.")
+    return {"states": count, "num_qubits": num_qubits, "seconds": float(np.median(seconds))}
 
 
 if __name__ == "__main__":
