@@ -61,15 +61,17 @@ def search(
         if everywhere:
             wanted = [record.id for record in store.runs()]
         else:
-            wanted = [store.run(run).id for run in runs or [own.partition("#")[0] if own else "latest"]]
+            named = runs or [own.partition("#")[0] if own else "latest"]
+            # A run that is named twice is searched once.
+            wanted = list(dict.fromkeys(store.run(run).id for run in named))
         if sink_name is not None:
-            has_classes = bool(wanted) and bool(store.data(wanted[0]).class_names)
+            has_classes = where.get("label") is not None and bool(store.data(wanted[0]).class_names)
             filters = _replica_filters(chosen_kind, where, has_classes)
             places = [None] if everywhere else wanted
             found = _search_replica(sink_name, values, own, chosen_kind, measure, places, count, filters)
             _print_found(found, measure, json_output)
             return
-        index = read_index(store, list(dict.fromkeys(wanted)), chosen_kind)
+        index = read_index(store, wanted, chosen_kind)
     filters = {name: value for name, value in where.items() if value is not None}
     if "label" in filters and index.columns["label"].dtype.kind == "f":
         filters["label"] = _as_number(filters["label"])

@@ -166,6 +166,7 @@ def test_a_replica_is_searched_as_the_store_is(qjax: Qjax, pinecone: Service) ->
         expected = [each["fidelity"] for each in here]
         assert len(expected) == 5
         assert [each["fidelity"] for each in there] == pytest.approx(expected, abs=1e-5)
+    assert qjax(*query, "--sink", "pinecone", "--run", "latest", "--run", "latest").json == there
     sample = ["search", "latest#sample_i3", "-k", "1", "--json"]
     assert qjax(*sample, "--sink", "pinecone").json[0]["cosine"] == pytest.approx(1.0)
     assert "--step" in qjax(*query, "--epoch", "1", "--sink", "pinecone").complaint
