@@ -26,14 +26,5 @@ def apply_settings(config: TrainingConfig) -> None:
 
 def cache_directory() -> Path:
     """Where compiled programs are kept: `qjax/xla` in the user's cache folder."""
-    return _user_directory() / "xla"
-
-
-def dataset_directory() -> Path:
-    """Where datasets are kept that take longer to find than to read: `qjax/datasets` in that folder."""
-    return _user_directory() / "datasets"
-
-
-def _user_directory() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "qjax"
+    return Path(base) / "qjax" / "xla"

@@ -17,14 +17,14 @@ from qjax.cli.configuration import read_config, resumed_config
 from qjax.cli.executors import connected, described
 from qjax.cli.plot import plot_path, save_plot
 from qjax.cli.progress import LiveProgress
-from qjax.cli.settings import apply_settings, dataset_directory
+from qjax.cli.settings import apply_settings
 from qjax.cli.sinks import check_sink, open_sink, replicated
 from qjax.errors import ArgumentError
 from qjax.store import RunRecord, RunStore
 from qjax.train import summary, train
 from qjax.train.baselines import Baseline, run_baselines
 from qjax.train.config import SERVICES
-from qjax.train.prepare import Prepared, load_dataset, prepare
+from qjax.train.prepare import Prepared, prepare
 
 
 def run_training(
@@ -85,7 +85,7 @@ def run_training(
     apply_settings(training)
     sink = None if sink_name is None else open_sink(sink_name)
     executor_there = described(training)
-    prepared = prepare(training, executor_there, dataset=load_dataset(training, dataset_directory()))
+    prepared = prepare(training, executor_there)
     if sink is not None:
         check_sink(sink, prepared, console)
     # The store is opened no sooner, so that a misspelt word or a wrong key leaves no empty one behind.

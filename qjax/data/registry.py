@@ -33,7 +33,6 @@ def load(
     task: Task | None = None,
     num_samples: int | None = None,
     seed: int = 0,
-    cache: Path | None = None,
     **options: Any,
 ) -> Dataset:
     """Return a dataset by its name, or from a .csv or .npz file.
@@ -45,8 +44,6 @@ def load(
         num_samples: for synthetic data how many samples to draw; for real data the size of a stratified
             subsample without replacement. All there are where left out.
         seed: seed of the synthetic data, or of the subsample.
-        cache: folder where datasets that scikit-learn carries are kept, as reading them there is faster than
-            importing it; None for no such folder.
         **options: further arguments of the synthetic dataset, such as `noise`.
 
     Returns:
@@ -80,7 +77,7 @@ def load(
     elif suffix == ".npz":
         dataset = read_npz(name, task)
     else:
-        dataset = load_bundled(name, cache)
+        dataset = load_bundled(name)
     return dataset if num_samples is None else subsample(dataset, num_samples, seed)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -123,12 +122,11 @@ def prepare(
     )
 
 
-def load_dataset(config: TrainingConfig, cache: Path | None = None) -> data.Dataset:
+def load_dataset(config: TrainingConfig) -> data.Dataset:
     """The dataset that a configuration names.
 
     Args:
         config: the configuration.
-        cache: as in `qjax.data.load`.
 
     Returns:
         The dataset.
@@ -142,7 +140,6 @@ def load_dataset(config: TrainingConfig, cache: Path | None = None) -> data.Data
         task=config.task,
         num_samples=config.num_samples,
         seed=config.seed,
-        cache=cache,
     )
 
 

@@ -165,7 +165,10 @@ def test_unknown_option_lists_the_options():
         load("rings", nois=0.1)
 
 
-def test_import_does_not_bring_in_the_slow_packages():
-    code = "import sys, qjax.data; print([m for m in ('sklearn', 'scipy', 'pandas') if m in sys.modules])"
+def test_loading_does_not_bring_in_the_slow_packages():
+    code = (
+        "import sys, qjax.data; qjax.data.load('wine'); "
+        "print([m for m in ('sklearn', 'scipy', 'pandas') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
