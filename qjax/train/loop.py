@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from qjax.data import BatchLoader
@@ -127,7 +126,7 @@ def run_loop(
 
 def _batches(loader: BatchLoader, position: int, capacity: int) -> Batch:
     chunk = loader.chunk(position, capacity)
-    return Batch(jnp.asarray(chunk.features), jnp.asarray(chunk.targets), jnp.asarray(chunk.weights))
+    return Batch(*jax.device_put((chunk.features, chunk.targets, chunk.weights)))
 
 
 def _capacity(loader: BatchLoader, evaluate_every: int | None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from qjax import data, gradients
@@ -106,7 +105,7 @@ def prepare(
     if model.task == "regression":
         # In units of the training part's spread, so that learning rates mean the same for all data.
         targets = (targets - train_set.targets.mean()) / (train_set.targets.std() or 1.0)
-    features = jax.jit(model.encode)(jnp.asarray(preprocessing.transform(raw), model.dtype))
+    features = jax.jit(model.encode)(preprocessing.transform(raw).astype(model.dtype))
     return Prepared(
         config=config,
         dataset=dataset,

@@ -187,6 +187,7 @@ def scan_steps(step: Step) -> Callable[[TrainState, Batch, Array], tuple[TrainSt
         A function of the state, batches `[L, B, ...]` and an int32 count to the state after `count` steps and
         infos `[L]`, of which those from `count` on are zero.
     """
+    step = jax.jit(step, inline=True)  # to be traced once, for its shapes and for the scan
 
     def scan(state: TrainState, batches: Batch, count: Array) -> tuple[TrainState, StepInfo]:
         _, shapes = jax.eval_shape(step, state, jax.tree.map(lambda array: array[0], batches))
