@@ -48,3 +48,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(f"qjax.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_ROOMS})

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import sys
 
-_ALLOCATIONS = 500_000
-"""So many objects more before Python looks for cycles: a short command makes fewer."""
+from qjax.cli.garbage import begin_startup
 
 
 def main() -> None:
     """Runs the command; what a person can cause ends in one sentence and exit code 2."""
-    _collect_garbage_seldom()
+    begin_startup()
     from qjax.cli.app import app
     from qjax.errors import QjaxError
 
@@ -30,13 +27,3 @@ def main() -> None:
             raise
         print("Error: The run needs more memory than there is. Use fewer qubits or samples.", file=sys.stderr)
         sys.exit(2)
-
-
-def _collect_garbage_seldom() -> None:
-    """Spares a short command what Python's collector of cycles costs it, a fifth of its time.
-
-    Imports and traces make hundreds of thousands of objects that stay, through which the collector goes again
-    and again, and once more at the end of the process, which frees all of them anyway.
-    """
-    gc.set_threshold(_ALLOCATIONS, *gc.get_threshold()[1:])
-    atexit.register(gc.freeze)  # registered first, called last: after whatever else has to be put in order

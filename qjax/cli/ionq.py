@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qjax.cli.garbage import end_startup
 from qjax.errors import MissingExtraError
 
 
@@ -41,6 +42,7 @@ def serve(
         from hw.server.local import HOST, listen, make_server
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "hw", "hw") from None
+    end_startup()
     config = ServerConfig(
         database=database,
         api_keys=(api_key,),

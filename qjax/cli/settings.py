@@ -1,4 +1,4 @@
-"""JAX settings of the command; a library must not touch them, a program may."""
+"""Settings of the process; a library must not touch them, a program may."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ from pathlib import Path
 
 import jax
 
+from qjax.cli.garbage import end_startup
 from qjax.train import TrainingConfig
 
 
 def apply_settings(config: TrainingConfig) -> None:
     """Turns on what the configuration needs: 64-bit mode for complex128, and the compilation cache.
 
+    With this the startup of a command ends, see `qjax.cli.garbage`.
+
     Args:
         config: the configuration.
     """
+    end_startup()
     if config.dtype == "complex128":
         jax.config.update("jax_enable_x64", True)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

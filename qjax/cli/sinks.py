@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from qjax.cli.garbage import end_startup
 from qjax.sinks import (
     ReplicaThread,
     Replicator,
@@ -46,6 +47,7 @@ def sync_runs(
         TooWideError: the vectors of some runs do not fit; all others were sent.
         SinkError: the service cannot be used as it is, or does not answer.
     """
+    end_startup()
     sink, console, report = open_sink(sink_name), Console(stderr=True), []
     too_wide: list[tuple[str, TooWideError]] = []
     clock = _TellingClock(console)

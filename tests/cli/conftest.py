@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -32,7 +34,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _place(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {name: getattr(jax.config, name) for name in _CHANGED}
-    handler = signal.getsignal(signal.SIGTERM)
+    handler, thresholds = signal.getsignal(signal.SIGTERM), gc.get_threshold()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(cache))
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
@@ -40,6 +42,9 @@ def _place(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     jax.config.update("jax_compilation_cache_dir", str(cache))
     yield
     signal.signal(signal.SIGTERM, handler)
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+    atexit.unregister(gc.freeze)
     for name, value in before.items():
         jax.config.update(name, value)
 
