@@ -22,6 +22,7 @@ def check(bench: Bench) -> list[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         environment = worker_environment(len(bench.cores)) | {"XDG_CACHE_HOME": folder}
         del environment["JAX_ENABLE_COMPILATION_CACHE"]
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a package that is installed has its bytecode
         command = [sys.executable, "-m", "qjax", *_ARGUMENTS, "--runs-dir", f"{folder}/runs"]
         for which, goal in GOALS:
             bench.say(f"command: {which} time")
