@@ -71,7 +71,7 @@ Buffer::~Buffer() {
 }
 
 void check_memory(double bytes) {
-  const double memory = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));
+  static const double memory = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));
   if (bytes <= 0.9 * memory) return;
   char message[200];
   std::snprintf(message, sizeof(message),
