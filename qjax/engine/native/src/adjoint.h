@@ -72,15 +72,23 @@ void adjoint_stage(const Block<T>& psi, const Block<T>& lambda, int low, const t
       for (int g = 0; g < 1 << K; ++g) {
         const uint32_t y = x + (uint32_t(g) << low);
         const Amp<T> l = kept(lambda[y]);
-        if constexpr (kFirst) psi.sums[y] += weight(l, a[g]);
+        if constexpr (kFirst) {
+          psi.sums[y] += l.re * a[g].im;
+          psi.sums[y] -= l.im * a[g].re;
+        }
 #pragma GCC unroll 3
         for (int k = 0; k < K; ++k) {
           const Amp<T>& p = a[g ^ 1 << k];
-          tx[k] += weight(l, p);
-          if (g >> k & 1)
-            ty[k] += l.re * p.re + l.im * p.im;
-          else
-            ty[k] -= l.re * p.re + l.im * p.im;
+          // One product at a time, so that each is one multiply-add.
+          tx[k] += l.re * p.im;
+          tx[k] -= l.im * p.re;
+          if (g >> k & 1) {
+            ty[k] += l.re * p.re;
+            ty[k] += l.im * p.im;
+          } else {
+            ty[k] -= l.re * p.re;
+            ty[k] -= l.im * p.im;
+          }
         }
       }
       for (int k = 0; k < K; ++k) sx[k] += tx[k], sy[k] += ty[k];
@@ -117,8 +125,10 @@ void lane_adjoint_stage(const Block<T>& psi, const Block<T>& lambda, const Pass&
 #pragma GCC unroll 4
     for (int k = 0; k < L; ++k) {
       const Amp<T> p{permute<T>(a.re, swapped[k]), permute<T>(a.im, swapped[k])};
-      sx[k] += weight(b, p);
-      sy[k] += b.re * p.re + b.im * p.im;
+      sx[k] += b.re * p.im;
+      sx[k] -= b.im * p.re;
+      sy[k] += b.re * p.re;
+      sy[k] += b.im * p.im;
       if constexpr (kUndo != Undo::kNone) {
         const Amp<T> q{permute<T>(b.re, swapped[k]), permute<T>(b.im, swapped[k])};
         const V s = gates.lane_sine[k], c = gates.lane_cosine[k];

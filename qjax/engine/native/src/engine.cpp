@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "memory.h"
 #include "run.h"
@@ -121,11 +122,11 @@ class Grid {
   template <class Work>
   void for_each_block(Work&& work) const {
     if (circuits_ == 0) return;
-    if (layout_.as_team && helpers_ > 0) {
+    if (layout_.as_team || helpers_ == 0) {
       Workspace<T> space;
       const auto buffer = fit_out(space);
-      Team team(threads_.submit, helpers_);
-      space.team = &team;
+      std::optional<Team> team;
+      if (helpers_ > 0) space.team = &team.emplace(threads_.submit, helpers_);
       for (int64_t block = 0; block < layout_.blocks(); ++block) work(space, block);
       return;
     }
