@@ -95,7 +95,7 @@ void adjoint_stage(const Block<T>& psi, const Block<T>& lambda, int low, const t
       if constexpr (kUndo == Undo::kBoth) undo_turns<T, K, kLast, kSteep>(psi, x, low, a, s, c);
       if constexpr (kUndo != Undo::kNone) {
 #pragma GCC unroll 8
-        for (int g = 0; g < 1 << K; ++g) a[g] = lambda[x + (uint32_t(g) << low)];
+        for (int g = 0; g < 1 << K; ++g) a[g] = kept(lambda[x + (uint32_t(g) << low)]);
         undo_turns<T, K, kLast, kSteep>(lambda, x, low, a, s, c);
       }
     }
@@ -121,7 +121,7 @@ void lane_adjoint_stage(const Block<T>& psi, const Block<T>& lambda, const Pass&
     first = pass.unsort.first(psi.vector);
   }
   for (uint32_t x = 0; x < 1u << psi.local_bits; ++x) {
-    Amp<T> a = psi[x], b = lambda[x];
+    Amp<T> a = kept(psi[x]), b = kept(lambda[x]);
 #pragma GCC unroll 4
     for (int k = 0; k < L; ++k) {
       const Amp<T> p{permute<T>(a.re, swapped[k]), permute<T>(a.im, swapped[k])};
@@ -251,7 +251,7 @@ void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass
     if (seed.weights)
       for (uint32_t x = 0; x < 1u << here.local_bits; ++x) {
         const auto w = negative ? -seed.weights[x] : seed.weights[x];
-        const Amp<T> amp = here[x];
+        const Amp<T> amp = kept(here[x]);
         there[x] = {w * amp.re, w * amp.im};
       }
     stages.run(here, there, overlaps);

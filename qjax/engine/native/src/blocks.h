@@ -108,7 +108,7 @@ inline void keep(V& value) {
 
 template <class V>
 inline Complex<V> kept(const Complex<V>& amp) {
-  Complex<V> out = amp;
+  Complex<V> out{amp.re, amp.im};  // by parts: as a whole it would be copied in small pieces
   keep(out.re);
   keep(out.im);
   return out;

@@ -18,11 +18,11 @@ inline constexpr int kAdjointGroup = 3;
 #elif defined(__AVX__)
 inline constexpr int kVectorBytes = 32;
 inline constexpr int kForwardGroup = 2;
-inline constexpr int kAdjointGroup = 1;
+inline constexpr int kAdjointGroup = 2;
 #else
 inline constexpr int kVectorBytes = 16;
 inline constexpr int kForwardGroup = 2;
-inline constexpr int kAdjointGroup = 1;
+inline constexpr int kAdjointGroup = 2;
 #endif
 
 template <class T>
