@@ -311,3 +311,33 @@ def test_a_circuit_that_threads_share(ring):
             for engine in (native, grid)
         )
     jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-10), found, expected)
+
+
+@pytest.mark.parametrize("kind", ["chain", "ring", "mixed"])
+def test_a_state_that_goes_through_the_caches_in_tiles(kind):
+    num_qubits = 18
+    rng = np.random.default_rng(len(kind))
+    ops = [Op("ry", (q,), Angle(feature=q)) for q in range(num_qubits)]
+    for layer in range(2):
+        for q in range(num_qubits):
+            ops += [Op(str(name), (q,), Angle(param=q)) for name in rng.permutation(["rx", "ry", "rz"])[:2]]
+        pairs = [(q, (q + 1) % num_qubits) for q in range(num_qubits if kind == "ring" else num_qubits - 1)]
+        ops += [Op("cx", pair if kind == "chain" else pair[::-1]) for pair in pairs]
+        if kind == "mixed" and layer == 0:
+            a, b, c, d = (int(q) for q in rng.permutation(num_qubits)[:4])
+            ops += [Op("swap", (a, b)), Op("rxx", (b, c), Angle(param=a)), Op("rzz", (c, d), Angle(param=b))]
+    circuit = Circuit(num_qubits, tuple(ops), num_qubits, num_qubits)
+    last = f"Z{num_qubits - 1}"
+    wanted = (
+        (PauliSum(last),) if kind == "chain" else (PauliSum({last: 1.0, "Z0 Z3": 0.5}), PauliSum("X1 Y2"))
+    )
+    params, features = operands(circuit, 1, 1, "float32")
+
+    def total(engine):
+        function = partial(engine.expectations, circuit, wanted)
+        return jax.jit(jax.value_and_grad(lambda p, x: function(p, x).sum(), argnums=(0, 1)))(
+            params, features
+        )
+
+    for ours, plain in zip(jax.tree.leaves(total(native)), jax.tree.leaves(total(grid)), strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-5)

@@ -31,88 +31,83 @@ inline V weight(const Complex<V>& l, const Complex<V>& p) {
   return l.re * p.im - l.im * p.re;
 }
 
-template <class T>
-struct BlockPair {
-  Block<T> psi, lambda;
-  typename Lanes<T>::V* weights;  // summed over blocks
-  Places places;
-};
+// What of a pass is undone: nothing, lambda alone where psi is not needed any more, or both. Overlaps need both
+// states alike, so psi falls behind in the last stage only.
+enum class Undo { kNone, kLambda, kBoth };
 
-// Overlaps with X and Y on K neighbouring local bits; undoes their RY. The first stage reads the states, the
-// last one takes the phases back and writes them.
-template <class T, int K, bool kFirst, bool kLast, bool kUndo, bool kSteep>
-void adjoint_stage(const BlockPair<T>& pair, int low, const typename Lanes<T>::V* sine,
+// Takes RY on K qubits back, and the phases behind them where nothing comes after.
+template <class T, int K, bool kLast, bool kSteep>
+inline void undo_turns(const Block<T>& block, uint32_t x, int low, Amp<T>* a, const typename Lanes<T>::V* s,
+                       const typename Lanes<T>::V* c) {
+#pragma GCC unroll 3
+  for (int k = 0; k < K; ++k)
+#pragma GCC unroll 8
+    for (int g = 0; g < 1 << K; ++g)
+      if (!(g >> k & 1)) turn_pair<kSteep>(a[g], a[g | 1 << k], s[k], c[k]);
+#pragma GCC unroll 8
+  for (int g = 0; g < 1 << K; ++g) {
+    const uint32_t y = x + (uint32_t(g) << low);
+    block[y] = kLast ? a[g] * conj(kept(block.table[y])) : a[g];
+    if constexpr (kLast) block.fetch(y);
+  }
+}
+
+// Overlaps with X and Y on K neighbouring local bits; undoes their RY. Psi is held in registers while lambda
+// goes by, then lambda is read again and undone by itself.
+template <class T, int K, bool kFirst, bool kLast, Undo kUndo, bool kSteep>
+void adjoint_stage(const Block<T>& psi, const Block<T>& lambda, int low, const typename Lanes<T>::V* sine,
                    const typename Lanes<T>::V* cosine, Bloch<T>* overlaps) {
   using V = typename Lanes<T>::V;
   V s[K], c[K], sx[K], sy[K];
   for (int k = 0; k < K; ++k) s[k] = sine[k], c[k] = cosine[k], sx[k] = overlaps[k].x, sy[k] = overlaps[k].y;
-  const Block<T>&psi = pair.psi, &lambda = pair.lambda;
   const uint32_t size = 1u << psi.local_bits;
   for (uint32_t high = 0; high < size; high += 1u << (low + K))
     for (uint32_t x = high; x < high + (1u << low); ++x) {
-      Amp<T> a[1 << K], b[1 << K];
-#pragma GCC unroll 4
+      Amp<T> a[1 << K];
+#pragma GCC unroll 8
+      for (int g = 0; g < 1 << K; ++g) a[g] = kept(psi[x + (uint32_t(g) << low)]);
+      V tx[K], ty[K];  // of these amplitudes alone: one long chain of sums would be slow
+      for (int k = 0; k < K; ++k) tx[k] = ty[k] = V{};
+#pragma GCC unroll 8
       for (int g = 0; g < 1 << K; ++g) {
         const uint32_t y = x + (uint32_t(g) << low);
+        const Amp<T> l = kept(lambda[y]);
         if constexpr (kFirst) {
-          const uint64_t place = pair.places.base ^ pair.places.offsets[y];
-          a[g] = kept(psi.at(place));
-          b[g] = kept(lambda.at(place));
-          pair.weights[y] += weight(b[g], a[g]);
-        } else {
-          a[g] = psi.scratch[y];
-          b[g] = lambda.scratch[y];
+          psi.sums[y] += l.re * a[g].im;
+          psi.sums[y] -= l.im * a[g].re;
+        }
+#pragma GCC unroll 3
+        for (int k = 0; k < K; ++k) {
+          const Amp<T>& p = a[g ^ 1 << k];
+          // One product at a time, so that each is one multiply-add.
+          tx[k] += l.re * p.im;
+          tx[k] -= l.im * p.re;
+          if (g >> k & 1) {
+            ty[k] += l.re * p.re;
+            ty[k] += l.im * p.im;
+          } else {
+            ty[k] -= l.re * p.re;
+            ty[k] -= l.im * p.im;
+          }
         }
       }
-#pragma GCC unroll 2
-      for (int k = 0; k < K; ++k)
-#pragma GCC unroll 4
-        for (int g = 0; g < 1 << K; ++g)
-          if (!(g >> k & 1)) {
-            Amp<T>&p = a[g], &q = a[g | 1 << k], &l = b[g], &m = b[g | 1 << k];
-            sx[k] += weight(l, q) + weight(m, p);
-            sy[k] += m.re * p.re + m.im * p.im - l.re * q.re - l.im * q.im;
-            if constexpr (kUndo) {
-              turn_pair<kSteep>(p, q, s[k], c[k]);
-              turn_pair<kSteep>(l, m, s[k], c[k]);
-            }
-          }
-      if constexpr (kUndo || !kLast) {
-#pragma GCC unroll 4
-        for (int g = 0; g < 1 << K; ++g) {
-          const uint32_t y = x + (uint32_t(g) << low);
-          if constexpr (kLast) {
-            const uint64_t place = pair.places.base ^ pair.places.offsets[y];
-            const Amp<T> phase = conj(kept(psi.table[y]));
-            psi.at(place) = a[g] * phase;
-            lambda.at(place) = b[g] * phase;
-          } else {
-            psi.scratch[y] = a[g];
-            lambda.scratch[y] = b[g];
-          }
-        }
+      for (int k = 0; k < K; ++k) sx[k] += tx[k], sy[k] += ty[k];
+      if constexpr (kUndo == Undo::kBoth) undo_turns<T, K, kLast, kSteep>(psi, x, low, a, s, c);
+      if constexpr (kUndo != Undo::kNone) {
+#pragma GCC unroll 8
+        for (int g = 0; g < 1 << K; ++g) a[g] = kept(lambda[x + (uint32_t(g) << low)]);
+        undo_turns<T, K, kLast, kSteep>(lambda, x, low, a, s, c);
       }
     }
   for (int k = 0; k < K; ++k) overlaps[k].x = sx[k], overlaps[k].y = sy[k];
 }
 
-template <class T, int K, bool kUndo, bool kSteep>
-void adjoint_stage(const BlockPair<T>& pair, int low, bool first, bool last, const typename Lanes<T>::V* sine,
-                   const typename Lanes<T>::V* cosine, Bloch<T>* overlaps) {
-  if (first)
-    last ? adjoint_stage<T, K, true, true, kUndo, kSteep>(pair, low, sine, cosine, overlaps)
-         : adjoint_stage<T, K, true, false, kUndo, kSteep>(pair, low, sine, cosine, overlaps);
-  else
-    last ? adjoint_stage<T, K, false, true, kUndo, kSteep>(pair, low, sine, cosine, overlaps)
-         : adjoint_stage<T, K, false, false, kUndo, kSteep>(pair, low, sine, cosine, overlaps);
-}
-
-// Overlaps on bits of the lane; undoes their RY, takes the phases back and writes both states.
-template <class T, int L, bool kUndo, bool kSteep>
-void lane_adjoint_stage(const BlockPair<T>& pair, const Pass& pass, const Gates<T>& gates, Bloch<T>* overlaps) {
+// Overlaps on bits of the lane; undoes their RY, takes the phases back and brings the lanes where they were.
+template <class T, int L, Undo kUndo, bool kSteep>
+void lane_adjoint_stage(const Block<T>& psi, const Block<T>& lambda, const Pass& pass, const Gates<T>& gates,
+                        Bloch<T>* overlaps) {
   using V = typename Lanes<T>::V;
   using I = typename Lanes<T>::I;
-  const Block<T>&psi = pair.psi, &lambda = pair.lambda;
   I order{}, swapped[L > 0 ? L : 1];
   V sx[L > 0 ? L : 1], sy[L > 0 ? L : 1];
   for (int k = 0; k < L; ++k) {
@@ -126,13 +121,15 @@ void lane_adjoint_stage(const BlockPair<T>& pair, const Pass& pass, const Gates<
     first = pass.unsort.first(psi.vector);
   }
   for (uint32_t x = 0; x < 1u << psi.local_bits; ++x) {
-    Amp<T> a = psi.scratch[x], b = lambda.scratch[x];
+    Amp<T> a = kept(psi[x]), b = kept(lambda[x]);
 #pragma GCC unroll 4
     for (int k = 0; k < L; ++k) {
       const Amp<T> p{permute<T>(a.re, swapped[k]), permute<T>(a.im, swapped[k])};
-      sx[k] += weight(b, p);
-      sy[k] += b.re * p.re + b.im * p.im;
-      if constexpr (kUndo) {
+      sx[k] += b.re * p.im;
+      sx[k] -= b.im * p.re;
+      sy[k] += b.re * p.re;
+      sy[k] += b.im * p.im;
+      if constexpr (kUndo != Undo::kNone) {
         const Amp<T> q{permute<T>(b.re, swapped[k]), permute<T>(b.im, swapped[k])};
         const V s = gates.lane_sine[k], c = gates.lane_cosine[k];
         if constexpr (kSteep) {
@@ -144,102 +141,143 @@ void lane_adjoint_stage(const BlockPair<T>& pair, const Pass& pass, const Gates<
         }
       }
     }
-    if constexpr (kUndo) {
-      const Amp<T> phase = conj(psi.table[x]);
-      a = a * phase;
-      b = b * phase;
-      if (pass.sorts) {
-        const I from = order ^ int(first ^ pass.unsort_offsets[x]);
-        a = {permute<T>(a.re, from), permute<T>(a.im, from)};
-        b = {permute<T>(b.re, from), permute<T>(b.im, from)};
-      }
-      const uint64_t place = pair.places.base ^ pair.places.offsets[x];
-      psi.at(place) = a;
-      lambda.at(place) = b;
+    if constexpr (kUndo != Undo::kNone) {
+      const Amp<T> phase = conj(kept(psi.table[x]));
+      const I from = order ^ int(first ^ (pass.sorts ? pass.unsort_offsets[x] : 0));
+      auto put_back = [&](Amp<T> amp, const Block<T>& block) {
+        amp = amp * phase;
+        if (pass.sorts) amp = {permute<T>(amp.re, from), permute<T>(amp.im, from)};
+        block[x] = amp;
+      };
+      if constexpr (kUndo == Undo::kBoth) put_back(a, psi);
+      put_back(b, lambda);
     }
   }
   for (int k = 0; k < L; ++k) overlaps[k].x = sx[k], overlaps[k].y = sy[k];
 }
 
-template <class T, bool kUndo, bool kSteep>
-void lane_adjoint_stage(const BlockPair<T>& pair, const Pass& pass, const Gates<T>& gates, Bloch<T>* overlaps) {
-  switch (pass.lane_chains.size()) {
-    case 0: return lane_adjoint_stage<T, 0, kUndo, kSteep>(pair, pass, gates, overlaps);
-    case 1: return lane_adjoint_stage<T, 1, kUndo, kSteep>(pair, pass, gates, overlaps);
-    case 2: return lane_adjoint_stage<T, 2, kUndo, kSteep>(pair, pass, gates, overlaps);
-    case 3: return lane_adjoint_stage<T, 3, kUndo, kSteep>(pair, pass, gates, overlaps);
-    default: return lane_adjoint_stage<T, 4, kUndo, kSteep>(pair, pass, gates, overlaps);
-  }
-}
+// The stages of a pass on its way back, chosen once for all of its blocks.
+template <class T>
+class AdjointStages {
+  using V = typename Lanes<T>::V;
+  using Turn = void (*)(const Block<T>&, const Block<T>&, int, const V*, const V*, Bloch<T>*);
+  using InLanes = void (*)(const Block<T>&, const Block<T>&, const Pass&, const Gates<T>&, Bloch<T>*);
 
-template <class T, bool kUndo, bool kSteep>
-void block_backward(const BlockPair<T>& pair, const Pass& pass, const Gates<T>& gates, Overlaps<T>& overlaps) {
-  const bool in_lanes = pass.works_in_lanes() || pass.chains.empty();
-  const int count = int(pass.chains.size()), number = stages(count, kAdjointGroup);
-  if (number == 0)
-    for (uint32_t x = 0; x < 1u << pair.psi.local_bits; ++x) {
-      const uint64_t place = pair.places.base ^ pair.places.offsets[x];
-      pair.psi.scratch[x] = pair.psi.at(place);
-      pair.lambda.scratch[x] = pair.lambda.at(place);
-      pair.weights[x] += weight(pair.lambda.scratch[x], pair.psi.scratch[x]);
-    }
-  for (int stage = 0; stage < number; ++stage) {
-    const int begin = stage_begin(stage, count, kAdjointGroup), end = stage_begin(stage + 1, count, kAdjointGroup);
-    const bool last = stage == number - 1 && !in_lanes;
-    const auto *s = gates.sine + begin, *c = gates.cosine + begin;
-    const int low = pass.num_free + begin;
-    if (end - begin == 1)
-      adjoint_stage<T, 1, kUndo, kSteep>(pair, low, stage == 0, last, s, c, overlaps.across + begin);
+ public:
+  AdjointStages(const Pass& pass, const Gates<T>& gates, Undo undo) : pass_(pass), gates_(gates) {
+    const int size = int(pass.chains.size());
+    count_ = stages(size, kAdjointGroup);
+    const bool in_lanes = pass.works_in_lanes() || size == 0;
+    if (undo == Undo::kNone)
+      choose<Undo::kNone, false>(size, in_lanes);
+    else if (undo == Undo::kLambda)
+      gates.steep ? choose<Undo::kLambda, true>(size, in_lanes) : choose<Undo::kLambda, false>(size, in_lanes);
     else
-      adjoint_stage<T, 2, kUndo, kSteep>(pair, low, stage == 0, last, s, c, overlaps.across + begin);
+      gates.steep ? choose<Undo::kBoth, true>(size, in_lanes) : choose<Undo::kBoth, false>(size, in_lanes);
   }
-  if (in_lanes) lane_adjoint_stage<T, kUndo, kSteep>(pair, pass, gates, overlaps.in_lanes);
-}
 
-// Blocks [begin, end) of a pass, backward; adds their overlaps. Without `undo` the states stay as they are.
+  void run(const Block<T>& psi, const Block<T>& lambda, Overlaps<T>& overlaps) const {
+    if (count_ == 0)
+      for (uint32_t x = 0; x < 1u << psi.local_bits; ++x) psi.sums[x] += weight(lambda[x], psi[x]);
+    for (int stage = 0; stage < count_; ++stage) {
+      const int begin = begin_[stage];
+      turns_[stage](psi, lambda, pass_.num_free + begin, gates_.sine + begin, gates_.cosine + begin,
+                    overlaps.across + begin);
+    }
+    if (in_lanes_) in_lanes_(psi, lambda, pass_, gates_, overlaps.in_lanes);
+  }
+
+ private:
+  template <Undo kUndo, bool kSteep>
+  void choose(int size, bool in_lanes) {
+    if (in_lanes) in_lanes_ = choose_lanes<kUndo, kSteep>(int(pass_.lane_chains.size()));
+    for (int stage = 0; stage < count_; ++stage) {
+      begin_[stage] = stage_begin(stage, size, kAdjointGroup);
+      const int bits = stage_begin(stage + 1, size, kAdjointGroup) - begin_[stage];
+      const bool last = stage == count_ - 1 && !in_lanes;
+      turns_[stage] = bits == 1   ? choose<1, kUndo, kSteep>(stage == 0, last)
+                      : bits == 2 ? choose<2, kUndo, kSteep>(stage == 0, last)
+                                  : choose<3, kUndo, kSteep>(stage == 0, last);
+    }
+  }
+  template <int K, Undo kUndo, bool kSteep>
+  static Turn choose(bool first, bool last) {
+    constexpr Undo kOnTheWay = kUndo == Undo::kNone ? Undo::kNone : Undo::kBoth;
+    if (first)
+      return last ? adjoint_stage<T, K, true, true, kUndo, kSteep> : adjoint_stage<T, K, true, false, kOnTheWay, kSteep>;
+    return last ? adjoint_stage<T, K, false, true, kUndo, kSteep> : adjoint_stage<T, K, false, false, kOnTheWay, kSteep>;
+  }
+  template <Undo kUndo, bool kSteep>
+  static InLanes choose_lanes(int bits) {
+    switch (bits) {
+      case 0: return lane_adjoint_stage<T, 0, kUndo, kSteep>;
+      case 1: return lane_adjoint_stage<T, 1, kUndo, kSteep>;
+      case 2: return lane_adjoint_stage<T, 2, kUndo, kSteep>;
+      case 3: return lane_adjoint_stage<T, 3, kUndo, kSteep>;
+      default: return lane_adjoint_stage<T, 4, kUndo, kSteep>;
+    }
+  }
+
+  const Pass& pass_;
+  const Gates<T>& gates_;
+  int count_, begin_[kMaxLocalBits];
+  Turn turns_[kMaxLocalBits];
+  InLanes in_lanes_ = nullptr;
+};
+
+// Lambda in terms of psi, where the observables are Z strings that the pass sees as signs.
+template <class T>
+struct Seed {
+  const typename Lanes<T>::V* weights = nullptr;  // null: lambda is there
+  uint32_t row = 0;
+};
+
+// Blocks [begin, end) of a pass, backward; adds their overlaps.
 template <class T>
 void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass& pass, const Gates<T>& gates,
-                         const Amp<T>* table, bool undo, uint32_t begin, uint32_t end, Overlaps<T>& overlaps) {
-  const int local_bits = pass.local_bits();
-  Amp<T> scratch[2 << kMaxLocalBits];
+                         const Amp<T>* table, Undo undo, const Seed<T>& seed, uint32_t begin, uint32_t end,
+                         Overlaps<T>& overlaps) {
+  const AdjointStages<T> stages(pass, gates, undo);
   Blocks blocks(pass, begin);
-  BlockPair<T> pair{{psi.data, scratch, nullptr, local_bits, psi.lane_mask(), 0},
-                    {lambda.data, scratch + (1 << kMaxLocalBits), nullptr, local_bits, psi.lane_mask(), 0},
-                    overlaps.weights,
-                    {}};
-  pair.places.template set<T>(pass);
+  Block<T> here(psi, pass, blocks.base()), there(lambda, pass, blocks.base());
+  here.sums = overlaps.weights;
   for (uint32_t b = begin; b < end; ++b) {
-    pair.psi.vector = blocks.base();
-    pair.places.base = uint64_t(pair.psi.vector) * sizeof(Amp<T>);
-    pair.psi.table = table + (size_t(blocks.variant()) << local_bits);
+    const bool negative = seed.weights && blocks.sign(seed.row);
+    const Amp<T>* of_block = table + (size_t(blocks.variant()) << here.local_bits);
+    const uint32_t vector = blocks.base();
     blocks.next();
-    if (psi.spills()) {
-      pair.places.template fetch<T>(psi.data, blocks.base());
-      pair.places.template fetch<T>(lambda.data, blocks.base());
-    }
-    if (!undo)
-      block_backward<T, false, false>(pair, pass, gates, overlaps);
-    else if (gates.steep)
-      block_backward<T, true, true>(pair, pass, gates, overlaps);
-    else
-      block_backward<T, true, false>(pair, pass, gates, overlaps);
+    here.move(of_block, vector, blocks.base());
+    there.move(of_block, vector, blocks.base());
+    if (seed.weights)
+      for (uint32_t x = 0; x < 1u << here.local_bits; ++x) {
+        const auto w = negative ? -seed.weights[x] : seed.weights[x];
+        const Amp<T> amp = kept(here[x]);
+        there[x] = {w * amp.re, w * amp.im};
+      }
+    stages.run(here, there, overlaps);
   }
 }
 
 // From the sums over all blocks to overlaps with the Pauli matrices of each qubit.
 template <class T>
-void finish_overlaps(const Pass& pass, const Gates<T>& gates, bool undo, Overlaps<T>& overlaps) {
+void finish_overlaps(const Pass& pass, const Gates<T>& gates, Undo undo, Overlaps<T>& overlaps) {
   using V = typename Lanes<T>::V;
-  if (undo && !gates.steep) {
-    // Both states had grown by the cosines that the undoing of earlier qubits left out.
-    V scale = V{} + 1;
-    auto shrink = [&](Bloch<T>& b, V cosine) {
-      b.x *= scale;
-      b.y *= scale;
-      scale *= cosine * cosine;
-    };
-    for (size_t k = 0; k < pass.chains.size(); ++k) shrink(overlaps.across[k], gates.cosine[k]);
-    for (size_t k = 0; k < pass.lane_chains.size(); ++k) shrink(overlaps.in_lanes[k], gates.lane_cosine[k]);
+  if (undo != Undo::kNone && !gates.steep) {
+    // Both states had grown by the cosines that the undoing of earlier qubits left out: those of earlier stages,
+    // and those of earlier bits of the lane.
+    const int size = int(pass.chains.size());
+    V scale = V{} + 1, next = scale;
+    for (int k = 0, stage = 0; k < size; ++k) {
+      if (k == stage_begin(stage, size, kAdjointGroup)) scale = next, ++stage;
+      overlaps.across[k].x *= scale;
+      overlaps.across[k].y *= scale;
+      next *= gates.cosine[k] * gates.cosine[k];
+    }
+    for (size_t k = 0; k < pass.lane_chains.size(); ++k) {
+      overlaps.in_lanes[k].x *= next;
+      overlaps.in_lanes[k].y *= next;
+      next *= gates.lane_cosine[k] * gates.lane_cosine[k];
+    }
   }
   const V* weights = overlaps.weights;
   const uint32_t size = 1u << pass.local_bits();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "memory.h"
 #include "run.h"
@@ -25,7 +26,7 @@ int64_t product(const std::vector<int64_t>& sizes) {
   return out;
 }
 
-// The row of an array that a circuit of the grid takes.
+// The rows of an array that the circuits of the grid take, one after the other.
 class RowOf {
  public:
   RowOf(const std::vector<int64_t>& grid, const std::vector<int64_t>& sizes) : grid_(grid), strides_(grid.size()) {
@@ -36,6 +37,10 @@ class RowOf {
     int64_t row = 0;
     for (size_t d = grid_.size(); d-- > 0; circuit /= grid_[d]) row += circuit % grid_[d] * strides_[d];
     return row;
+  }
+  // The row of the circuit after one that takes `row`: along the last axis it needs no division.
+  int64_t after(int64_t circuit, int64_t row) const {
+    return (circuit + 1) % grid_.back() ? row + strides_.back() : (*this)(circuit + 1);
   }
 
  private:
@@ -117,11 +122,11 @@ class Grid {
   template <class Work>
   void for_each_block(Work&& work) const {
     if (circuits_ == 0) return;
-    if (layout_.as_team && helpers_ > 0) {
+    if (layout_.as_team || helpers_ == 0) {
       Workspace<T> space;
       const auto buffer = fit_out(space);
-      Team team(threads_.submit, helpers_);
-      space.team = &team;
+      std::optional<Team> team;
+      if (helpers_ > 0) space.team = &team.emplace(threads_.submit, helpers_);
       for (int64_t block = 0; block < layout_.blocks(); ++block) work(space, block);
       return;
     }
@@ -158,10 +163,14 @@ void find_rows(Rows<T>& rows, const Plan& plan, const Grid<T>& grid, int64_t blo
                const RowOf& param_row, const Rowed& features, const RowOf& feature_row) {
   rows = {};
   rows.shared_params = true;
+  int64_t circuit = grid.circuit(block, 0), param = param_row(circuit), feature = feature_row(circuit);
   for (int l = 0; l < Lanes<T>::kWidth; ++l) {
-    const int64_t circuit = grid.circuit(block, l);
-    rows.params[l] = static_cast<const T*>(params.data) + param_row(circuit) * plan.num_params;
-    rows.features[l] = static_cast<const T*>(features.data) + feature_row(circuit) * plan.num_features;
+    if (grid.circuit(block, l) != circuit) {  // then it is the next one
+      param = param_row.after(circuit, param);
+      feature = feature_row.after(circuit++, feature);
+    }
+    rows.params[l] = static_cast<const T*>(params.data) + param * plan.num_params;
+    rows.features[l] = static_cast<const T*>(features.data) + feature * plan.num_features;
     rows.shared_params &= rows.params[l] == rows.params[0];
   }
 }

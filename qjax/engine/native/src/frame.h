@@ -21,8 +21,16 @@ struct Frame {
   int num_qubits;
   Axis axes[32];
 
-  explicit Frame(int n) : num_qubits(n) {
+  // Strides that are powers of two would fall on few sets of the caches, so upper bits of a vector's number
+  // toggle lower ones as well: those that choose a set of the first cache, and of the second.
+  Frame(int n, int lane_bits) : num_qubits(n) {
     for (int q = 0; q < n; ++q) axes[q] = {1u << (n - 1 - q), 1u << (n - 1 - q), 0};
+    const auto qubit = [&](int bit) { return n - 1 - lane_bits - bit; };
+    constexpr int kSets = 5;
+    for (int bit = n - lane_bits - 1; bit >= kSets; --bit) {
+      controlled_flip(qubit(bit), qubit(bit % kSets));
+      if (bit >= 2 * kSets) controlled_flip(qubit(bit), qubit(kSets + bit % kSets));
+    }
   }
 
   // All three are their own inverses.
@@ -51,20 +59,20 @@ struct Frame {
   }
 };
 
-// Collects axes whose flips stay independent when the lane bits are left out.
+// Collects flips that are independent of each other.
 class Independent {
  public:
-  explicit Independent(int lane_bits) : lane_bits_(lane_bits) {}
-
   bool add(uint32_t flip) {
-    uint32_t rest = flip >> lane_bits_;
     for (int k = 0; k < count_; ++k)
-      if (rest >> pivots_[k] & 1) rest ^= basis_[k];
-    if (rest == 0) return false;
-    pivots_[count_] = 31 - __builtin_clz(rest);
-    basis_[count_++] = rest;
+      if (flip >> pivots_[k] & 1) flip ^= basis_[k];
+    if (flip == 0) return false;
+    pivots_[count_] = 31 - __builtin_clz(flip);
+    basis_[count_++] = flip;
     return true;
   }
+  int count() const { return count_; }
+  uint32_t operator[](int k) const { return basis_[k]; }
+  // Bits that tell the flips apart: with the other bits' units they span all.
   uint32_t pivots() const {
     uint32_t out = 0;
     for (int k = 0; k < count_; ++k) out |= 1u << pivots_[k];
@@ -72,9 +80,9 @@ class Independent {
   }
 
  private:
-  int lane_bits_, count_ = 0;
-  int pivots_[8];
-  uint32_t basis_[8];
+  int count_ = 0;
+  int pivots_[32];
+  uint32_t basis_[32];
 };
 
 // Walks over the vectors of a state in sets of 2^K that K axes couple, in Gray-code order: each set is one XOR
@@ -89,8 +97,8 @@ struct Cosets {
   bool exchanges_lanes = false;
 
   Cosets(const Axis* axes, int num_qubits, int lane_bits) {
-    Independent independent(lane_bits);
-    for (int k = 0; k < K; ++k) independent.add(axes[k].flip);
+    Independent independent;
+    for (int k = 0; k < K; ++k) independent.add(axes[k].flip >> lane_bits);
     const uint32_t pivots = independent.pivots();
     const uint32_t lanes = (1u << lane_bits) - 1;
     uint32_t seen = 0;

@@ -146,28 +146,24 @@ void apply_dense(const State<T>& from, const State<T>& to, const Axis* axes, int
     pass.template operator()<false>();
 }
 
-// Multiplies by (1, w) on each of some strings.
+// Multiplies by some strings, or divides by their phases.
 template <class T>
 void apply_phases(const State<T>& state, const std::vector<String>& strings, const Values<T>& values, bool inverse) {
-  using V = typename Lanes<T>::V;
   constexpr size_t kTogether = 8;
   for (size_t start = 0; start < strings.size(); start += kTogether) {
-    const size_t count = std::min(kTogether, strings.size() - start);
     Amp<T> sides[kTogether][2];
-    for (size_t k = 0; k < count; ++k) {
-      const String& s = strings[start + k];
-      Amp<T> w = values.factor(s);
-      if (inverse) w = conj(w);
-      const V signs = lane_signs<T>(s.row & state.lane_mask());
-      for (int side = 0; side < 2; ++side) {
-        const auto is_one = side ^ s.one ? signs > 0 : signs < 0;
-        sides[k][side] = {is_one ? w.re : V{} + 1, is_one ? w.im : V{}};
-      }
+    uint32_t rows[kTogether];
+    size_t count = 0;
+    for (size_t k = start; k < std::min(start + kTogether, strings.size()); ++k) {
+      if (inverse && strings[k].source == String::kStart) continue;  // the state that it made is not undone
+      const auto f = values.factors(strings[k]);
+      rows[count] = strings[k].row & ~state.lane_mask();
+      sides[count][0] = inverse ? conj(f.even) : f.even;
+      sides[count++][1] = inverse ? conj(f.odd) : f.odd;
     }
     for (uint32_t v = 0; v < state.num_vectors(); ++v) {
       Amp<T> a = state.data[v];
-      for (size_t k = 0; k < count; ++k)
-        a = a * sides[k][parity((v << state.lane_bits) & strings[start + k].row)];
+      for (size_t k = 0; k < count; ++k) a = a * sides[k][parity((v << state.lane_bits) & rows[k])];
       state.data[v] = a;
     }
   }

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <mutex>
 #include <new>
@@ -15,7 +16,11 @@ namespace {
 // Large states are put on the system's large pages.
 constexpr std::align_val_t kPage{4096}, kLargePage{size_t(2) << 20};
 constexpr size_t kLarge = size_t(4) << 20;
-constexpr size_t kMaxKept = size_t(256) << 20;
+
+double physical_memory() {
+  static const double bytes = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));
+  return bytes;
+}
 
 struct Kept {
   char* data;
@@ -28,6 +33,8 @@ struct Store {
   std::mutex mutex;
   std::vector<Kept> buffers;
   size_t total = 0;
+  // Clearing the pages of a large state anew takes as long as some passes over it.
+  const size_t most = std::max(size_t(256) << 20, size_t(physical_memory() / 16));
   Store() { buffers.reserve(kMaxBuffers); }  // so that giving back never fails
 };
 
@@ -61,7 +68,7 @@ Buffer::~Buffer() {
   Store& kept = store();
   {
     std::lock_guard lock(kept.mutex);
-    if (size_ <= kMaxKept - kept.total && kept.buffers.size() < kMaxBuffers) {
+    if (size_ <= kept.most - kept.total && kept.buffers.size() < kMaxBuffers) {
       kept.buffers.push_back({data_, size_});
       kept.total += size_;
       return;
@@ -71,7 +78,7 @@ Buffer::~Buffer() {
 }
 
 void check_memory(double bytes) {
-  const double memory = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));
+  const double memory = physical_memory();
   if (bytes <= 0.9 * memory) return;
   char message[200];
   std::snprintf(message, sizeof(message),

@@ -89,6 +89,38 @@ void expectations(const State<T>& psi, const Schedule& schedule, const Plan& pla
     for (int bit = 0; bit < psi.lane_bits; ++bit) values[o] += exchange<T>(values[o], 1u << bit);
 }
 
+// The same from sums over the blocks of the last pass, one for each of its local indices.
+template <class T>
+void measured_expectations(const Schedule& schedule, const Plan& plan, const typename Lanes<T>::V* sums,
+                           typename Lanes<T>::V* values) {
+  using V = typename Lanes<T>::V;
+  const uint32_t size = 1u << schedule.passes.back().local_bits();
+  for (int o = 0; o < plan.num_observables; ++o) values[o] = V{};
+  for (size_t t = 0; t < plan.terms.size(); ++t) {
+    const auto& term = schedule.measurement.terms[t];
+    V sum{};
+    for (uint32_t x = 0; x < size; ++x) sum += parity(x & term.local) ^ term.one ? -sums[x] : sums[x];
+    values[plan.terms[t].observable] += sum * lane_signs<T>(term.row) * T(plan.terms[t].coefficient);
+  }
+  for (int o = 0; o < plan.num_observables; ++o)
+    for (int bit = 0; bit < schedule.lane_bits; ++bit) values[o] += exchange<T>(values[o], 1u << bit);
+}
+
+// weights[x] = what lambda = sum_o cotangents[o] O psi takes of psi at local indices of the last pass, up to the
+// sign of a block.
+template <class T>
+void measured_weights(const Schedule& schedule, const Plan& plan, const typename Lanes<T>::V* cotangents,
+                      typename Lanes<T>::V* weights) {
+  using V = typename Lanes<T>::V;
+  const uint32_t size = 1u << schedule.passes.back().local_bits();
+  for (uint32_t x = 0; x < size; ++x) weights[x] = V{};
+  for (size_t t = 0; t < plan.terms.size(); ++t) {
+    const auto& term = schedule.measurement.terms[t];
+    const V weight = cotangents[plan.terms[t].observable] * lane_signs<T>(term.row) * T(plan.terms[t].coefficient);
+    for (uint32_t x = 0; x < size; ++x) weights[x] += parity(x & term.local) ^ term.one ? -weight : weight;
+  }
+}
+
 // lambda = sum_o cotangents[o] O psi.
 template <class T>
 void apply_observables(const State<T>& psi, const State<T>& lambda, const Schedule& schedule, const Plan& plan,

@@ -6,6 +6,7 @@
 #include "gradients.h"
 #include "kernels.h"
 #include "observables.h"
+#include "prologue.h"
 #include "workspace.h"
 
 namespace qjax {
@@ -20,16 +21,17 @@ class Runner {
       : plan_(plan), schedule_(schedule), space_(space), rows_(rows) {}
 
   // Leaves the state in the workspace, up to phases that the schedule leaves out.
-  void forward() {
-    space_.values.prepare(rows_);
-    start();
-    for (const Pass& pass : schedule_.passes) apply(pass);
-  }
+  void forward() { forward(false); }
 
   // Leaves <O> for every observable and lane in the workspace's `results`.
   void evaluate() {
-    forward();
-    expectations<T>(space_.psi, schedule_, plan_, space_.term_sums, space_.results);
+    if (schedule_.measurement.terms.empty()) {
+      forward(false);
+      expectations<T>(space_.psi, schedule_, plan_, space_.term_sums, space_.results);
+    } else {
+      forward(true);
+      measured_expectations<T>(schedule_, plan_, space_.sums, space_.results);
+    }
   }
 
   // The phase that schedules leave out.
@@ -69,56 +71,125 @@ class Runner {
   // Adds the gradient of sum_o results[o] <O_o> to the rows' gradients.
   void pull_back(bool params_wanted, bool features_wanted) {
     forward();
-    apply_observables<T>(space_.psi, space_.lambda, schedule_, plan_, space_.results, space_.term_weights);
     const Gradients<T> gradients(schedule_, space_.values, rows_, params_wanted, features_wanted);
-    auto wanted = [&](const Pass& pass) { return gradients.wanted(pass); };
-    // What comes before the first wanted angle need not be undone.
     const auto& passes = schedule_.passes;
-    const auto& prologue = schedule_.prologue_passes;
-    const bool into_prologue = std::any_of(prologue.begin(), prologue.end(), wanted);
-    const size_t first = into_prologue ? 0 : std::find_if(passes.begin(), passes.end(), wanted) - passes.begin();
-    for (size_t k = passes.size(); k-- > first;) undo(passes[k], into_prologue || k > first, gradients);
-    if (into_prologue)
-      for (const Pass& pass : prologue) undo(pass, false, gradients);
+    const auto& prologue = schedule_.prologue;
+    const bool into_prologue =
+        std::any_of(prologue.begin(), prologue.end(), [&](int32_t chain) { return chain >= 0 && gradients.wanted(chain); });
+    // What comes before the first wanted angle need not be undone.
+    const int32_t first = into_prologue ? 0
+                                        : int32_t(std::find_if(passes.begin(), passes.end(), [&](const Pass& pass) {
+                                                    return gradients.wanted(pass);
+                                                  }) - passes.begin());
+    Seed<T> seed;
+    if (schedule_.measurement.terms.empty()) {
+      apply_observables<T>(space_.psi, space_.lambda, schedule_, plan_, space_.results, space_.term_weights);
+    } else {
+      measured_weights<T>(schedule_, plan_, space_.results, space_.sums);
+      seed = {space_.sums, schedule_.measurement.row};
+    }
+    for (size_t k = schedule_.sweeps.size(); k-- > 0 && schedule_.sweeps[k].end > first;) {
+      const Sweep& sweep = schedule_.sweeps[k];
+      if (passes[sweep.begin].kind == Pass::kBlock)
+        undo_blocks({std::max(sweep.begin, first), sweep.end}, first, into_prologue, seed, gradients);
+      else
+        undo(passes[sweep.begin], gradients);
+      seed = {};
+    }
+    if (into_prologue) {
+      const Prologue<T> product(schedule_, space_.values);
+      auto share = [&](uint32_t count, auto&& work) { return in_parts(count, work); };
+      product.overlaps(space_.lambda, space_.psi, share, [&](int qubit, const Bloch<T>& overlaps) {
+        if (prologue[qubit] >= 0 && gradients.wanted(prologue[qubit])) gradients.add(prologue[qubit], overlaps);
+      });
+    }
   }
 
  private:
-  // The state after the first layer: a real product, as the layer's last diagonals wait.
-  void start() {
-    Amp<T>* state = space_.psi.data;
-    const int n = plan_.num_qubits, lane_bits = space_.psi.lane_bits;
-    auto column = [&](int qubit, V& zero, V& one) {
-      const int32_t chain = schedule_.prologue[qubit];
-      zero = chain < 0 ? V{} + 1 : space_.values.cosine(chain);
-      one = chain < 0 ? V{} : space_.values.sine(chain);
-    };
-    V zero, one;
-    state[0] = {V{} + 1, V{}};
-    for (int bit = 0; bit < lane_bits; ++bit) {
-      column(n - 1 - bit, zero, one);
-      state[0].re *= lane_signs<T>(1u << bit) > 0 ? zero : one;
+  void forward(bool measures) {
+    space_.values.prepare(rows_);
+    if (schedule_.builds_product) Prologue<T>(schedule_, space_.values).build(space_.psi);
+    for (const Sweep& sweep : schedule_.sweeps) {
+      const Pass& first = schedule_.passes[sweep.begin];
+      if (first.kind == Pass::kBlock)
+        apply_blocks(sweep, measures && sweep.end == int32_t(schedule_.passes.size()));
+      else
+        apply(first);
     }
-    for (int bit = lane_bits; bit < n; ++bit) {
-      column(n - 1 - bit, zero, one);
-      const uint32_t half = 1u << (bit - lane_bits);
-      for (uint32_t v = 0; v < half; ++v) {
-        state[v + half] = {state[v].re * one, V{}};
-        state[v].re *= zero;
+  }
+
+  // Gates and tables of the block passes of a sweep, the tables one after the other.
+  void prepare(const Sweep& sweep, bool backward) {
+    Amp<T>* table = space_.table;
+    for (int32_t k = sweep.begin; k < sweep.end; ++k) {
+      const Pass& pass = schedule_.passes[k];
+      Gates<T>& gates = space_.gates[k - sweep.begin];
+      gates.set(pass, space_.values, backward);
+      build_table<T>(pass, space_.values, gates.scale, backward, table, space_.room);
+      table += pass.table_size();
+    }
+  }
+
+  void apply_blocks(const Sweep& sweep, bool measures) {
+    prepare(sweep, false);
+    const uint32_t used = in_tiles(sweep, [&](uint32_t first, uint32_t end, uint32_t part) {
+      V* sums = space_.sums + (size_t(part) << kMaxLocalBits);
+      if (measures) std::fill_n(sums, size_t(1) << kMaxLocalBits, V{});
+      // A single pass takes all its tiles at once.
+      const uint32_t step = sweep.end - sweep.begin > 1 ? 1 : end - first;
+      for (uint32_t tile = first; tile < end; tile += step) {
+        const Amp<T>* table = space_.table;
+        for (int32_t k = sweep.begin; k < sweep.end; ++k) {
+          const Pass& pass = schedule_.passes[k];
+          run_blocks<T>(space_.psi, pass, space_.gates[k - sweep.begin], table, tile << pass.tile_columns,
+                        (tile + step) << pass.tile_columns, measures && k + 1 == sweep.end ? sums : nullptr,
+                        schedule_.measurement.row);
+          table += pass.table_size();
+        }
       }
+    });
+    if (!measures) return;
+    const size_t size = size_t(1) << kMaxLocalBits;
+    for (uint32_t part = 1; part < used; ++part)
+      for (size_t x = 0; x < size; ++x) space_.sums[x] += space_.sums[part * size + x];
+  }
+
+  // Passes before `first` stay. Where the product state comes next, psi is not needed any more.
+  void undo_blocks(const Sweep& sweep, int32_t first, bool into_prologue, const Seed<T>& seed,
+                   const Gradients<T>& gradients) {
+    prepare(sweep, true);
+    auto undone = [&](int32_t k) { return k > first ? Undo::kBoth : into_prologue ? Undo::kLambda : Undo::kNone; };
+    const size_t count = sweep.end - sweep.begin;
+    const uint32_t used = in_tiles(sweep, [&](uint32_t begin, uint32_t end, uint32_t part) {
+      Overlaps<T>* overlaps = space_.parts + part * count;
+      std::fill_n(overlaps, count, Overlaps<T>{});
+      const uint32_t step = count > 1 ? 1 : end - begin;
+      for (uint32_t tile = begin; tile < end; tile += step) {
+        const Amp<T>* table = space_.table;
+        for (int32_t k = sweep.begin; k < sweep.end; ++k) table += schedule_.passes[k].table_size();
+        for (int32_t k = sweep.end; k-- > sweep.begin;) {
+          const Pass& pass = schedule_.passes[k];
+          table -= pass.table_size();
+          run_blocks_backward<T>(space_.psi, space_.lambda, pass, space_.gates[k - sweep.begin], table, undone(k),
+                                 k + 1 == sweep.end ? seed : Seed<T>{}, tile << pass.tile_columns,
+                                 (tile + step) << pass.tile_columns, overlaps[k - sweep.begin]);
+        }
+      }
+    });
+    for (int32_t k = sweep.end; k-- > sweep.begin;) {
+      const Pass& pass = schedule_.passes[k];
+      Overlaps<T>& overlaps = space_.parts[k - sweep.begin];
+      for (uint32_t part = 1; part < used; ++part)
+        overlaps.add(space_.parts[part * count + (k - sweep.begin)], 1u << pass.local_bits());
+      finish_overlaps<T>(pass, space_.gates[k - sweep.begin], undone(k), overlaps);
+      for (size_t c = 0; c < pass.chains.size(); ++c) gradients.add(pass.chains[c], overlaps.across[c]);
+      for (size_t c = 0; c < pass.lane_chains.size(); ++c) gradients.add(pass.lane_chains[c], overlaps.in_lanes[c]);
     }
   }
 
   void apply(const Pass& pass) {
     State<T>& psi = space_.psi;
     switch (pass.kind) {
-      case Pass::kBlock: {
-        const Gates<T> gates(pass, space_.values, false);
-        build_table<T>(pass, space_.values, gates.scale, space_.table);
-        in_parts(Blocks::count(pass), [&](uint32_t begin, uint32_t end, uint32_t) {
-          run_blocks<T>(psi, pass, gates, space_.table, begin, end);
-        });
-        return;
-      }
       case Pass::kDiagonal:
         return apply_phases<T>(psi, pass.strings, space_.values, false);
       case Pass::kRotation: {
@@ -129,28 +200,17 @@ class Runner {
         return dense(psi, pass, false);
       case Pass::kMove:
         return move_across<T>(psi, pass.axes[0].flip, pass.lane_bits[0]);
+      case Pass::kBlock:
       case Pass::kMeasure:
         return;
     }
   }
 
-  void undo(const Pass& pass, bool changes_states, const Gradients<T>& gradients) {
+  void undo(const Pass& pass, const Gradients<T>& gradients) {
     State<T>&psi = space_.psi, &lambda = space_.lambda;
     switch (pass.kind) {
-      case Pass::kBlock: {
-        const Gates<T> gates(pass, space_.values, true);
-        if (changes_states) build_table<T>(pass, space_.values, gates.scale, space_.table);
-        Overlaps<T>& overlaps = space_.parts[0];
-        const uint32_t used = in_parts(Blocks::count(pass), [&](uint32_t begin, uint32_t end, uint32_t part) {
-          space_.parts[part] = {};
-          run_blocks_backward<T>(psi, lambda, pass, gates, space_.table, changes_states, begin, end, space_.parts[part]);
-        });
-        for (uint32_t part = 1; part < used; ++part) overlaps.add(space_.parts[part], 1u << pass.local_bits());
-        finish_overlaps<T>(pass, gates, changes_states, overlaps);
-        for (size_t k = 0; k < pass.chains.size(); ++k) gradients.add(pass.chains[k], overlaps.across[k]);
-        for (size_t k = 0; k < pass.lane_chains.size(); ++k) gradients.add(pass.lane_chains[k], overlaps.in_lanes[k]);
+      case Pass::kBlock:
         return;
-      }
       case Pass::kDiagonal:
         apply_phases<T>(psi, pass.strings, space_.values, true);
         return apply_phases<T>(lambda, pass.strings, space_.values, true);
@@ -176,6 +236,11 @@ class Runner {
         move_across<T>(psi, pass.axes[0].flip, pass.lane_bits[0]);
         return move_across<T>(lambda, pass.axes[0].flip, pass.lane_bits[0]);
     }
+  }
+
+  template <class Work>
+  uint32_t in_tiles(const Sweep& sweep, Work&& work) {
+    return in_parts(schedule_.passes[sweep.begin].num_tiles(), work);
   }
 
   // Calls work(begin, end, part) for parts of [0, count); returns how many parts there were.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sweeps.h"
+
 namespace qjax {
 namespace {
 
@@ -17,6 +19,7 @@ class Scheduler {
     steps(plan_.steps, 0, 0);
     flush();
     if (in_prologue_) end_prologue();
+    build_product();
     uint32_t flips_seen[32];
     int count = 0;
     if (exact_state) {
@@ -25,7 +28,7 @@ class Scheduler {
       for (const Term& term : plan_.terms)
         if (term.x && count < 32) flips_seen[count++] = frame().flips(term.x);
       diagonal([&](const String& s) {
-        if (count == 32) return true;
+        if (count == 32 || s.source == String::kStart) return true;
         return std::any_of(flips_seen, flips_seen + count, [&](uint32_t flip) { return parity(flip & s.row); });
       });
     }
@@ -128,6 +131,7 @@ class Scheduler {
     }
     if (lane_of(a) < 0 || lane_of(b) >= 0) return frame().controlled_flip(a, b);
     // A control in the lane and a target across vectors: amplitudes have to move.
+    build_product();
     if (!lanes_are_sorted()) block_pass({}, {});
     Pass pass;
     pass.kind = Pass::kMove;
@@ -154,6 +158,7 @@ class Scheduler {
       out_.phases.push_back(chain);
       return;
     }
+    build_product();
     diagonal([&](const String& s) { return parity(s.row & pauli.flip); });
     Pass pass;
     pass.kind = Pass::kRotation;
@@ -164,6 +169,7 @@ class Scheduler {
   }
 
   void dense(const Step& step) {
+    build_product();
     Pass pass;
     pass.kind = Pass::kDense;
     pass.dense = &step;
@@ -214,24 +220,44 @@ class Scheduler {
     if (across.empty() && within.empty()) return;
     out_.work += double(across.size()) + 1.5 * within.size();
     if (in_prologue_) {
-      out_.prologue.assign(plan_.num_qubits, -1);
       for (const auto& group : {across, within})
-        for (const Placed& p : group) out_.prologue[p.qubit] = p.chain;
+        for (const Placed& p : group) {
+          out_.prologue[p.qubit] = p.chain;
+          defer_post(p);
+        }
+      return end_prologue();
     }
-    const size_t groups = std::max<size_t>(1, (across.size() + kMaxLocalBits - 1) / kMaxLocalBits);
+    // As few passes as can be, and in them as few stages: 8 qubits by threes are 2, 3 and 3, and passes of 5 and 3.
+    const size_t size = across.size(), stages = (size + kForwardGroup - 1) / kForwardGroup;
+    const size_t groups = std::max<size_t>(1, (size + kMaxLocalBits - 1) / kMaxLocalBits);
     for (size_t g = 0, begin = 0; g < groups; ++g) {
-      const size_t end = across.size() * (g + 1) / groups;
+      const size_t end = stages ? ((g + 1) * stages + groups - 1) / groups * size / stages : 0;
       block_pass({across.begin() + begin, across.begin() + end}, g == 0 ? within : std::vector<Placed>{});
       begin = end;
     }
-    if (in_prologue_) end_prologue();
   }
 
-  // The first layer acts on |0>: it costs no passes, but gradients take them.
+  // The first layer acts on |0> and leaves a product state, which waits as strings for the first pass.
   void end_prologue() {
     in_prologue_ = false;
-    out_.prologue_passes = std::move(out_.passes);
-    out_.passes.clear();
+    is_waiting_ = true;
+    for (int q = 0; q < plan_.num_qubits; ++q) {
+      const Axis& axis = frame().axes[q];
+      deferred_.push_back({String::kStart, out_.prologue[q], axis.row, 0, -1, uint8_t(axis.one)});
+    }
+  }
+
+  // Where the first pass cannot make the state on its way.
+  void build_product() {
+    if (!is_waiting_) return;
+    is_waiting_ = false;
+    out_.builds_product = true;
+    std::erase_if(deferred_, [](const String& s) { return s.source == String::kStart; });
+  }
+
+  void defer_post(const Placed& placed) {
+    const Axis& axis = frame().axes[placed.qubit];
+    deferred_.push_back({String::kPost, placed.chain, axis.row, 0, -1, uint8_t(axis.one)});
   }
 
   bool lanes_are_sorted() {
@@ -286,12 +312,13 @@ class Scheduler {
     Pass pass;
     if (!lanes_are_sorted()) sort_lanes(pass);
     const int lane_bits = out_.lane_bits, vector_bits = plan_.num_qubits - lane_bits, size = int(across.size());
-    Independent independent(0);
+    Independent independent;
     uint32_t flips[kMaxLocalBits];
     for (int j = 0; j < size; ++j) {
       const Axis& axis = frame().axes[across[j].qubit];
       flips[j] = axis.flip >> lane_bits;
       independent.add(flips[j]);
+      pass.rows[j] = axis.row >> lane_bits;
       if (axis.one) pass.start ^= flips[j];
       pass.chains.push_back(across[j].chain);
     }
@@ -300,55 +327,29 @@ class Scheduler {
       pass.lane_bits.push_back(lane_of(p.qubit));
     }
     // Directions that leave the block's qubits alone.
-    const uint32_t pivots = independent.pivots();
-    for (int bit = 0; bit < vector_bits; ++bit) {
-      if (pivots >> bit & 1) continue;
-      uint32_t column = 1u << bit;
-      for (int j = 0; j < size; ++j)
-        if (frame().axes[across[j].qubit].row >> (bit + lane_bits) & 1) column ^= flips[j];
-      pass.columns.push_back(column);
-    }
+    for (uint32_t bits = ((1u << vector_bits) - 1) & ~independent.pivots(); bits; bits &= bits - 1)
+      pass.columns.push_back(beside(pass, flips, bits & -bits));
     pass.num_free = std::clamp(3 - size, 0, int(pass.columns.size()));
     const std::vector<uint32_t> free(pass.columns.begin(), pass.columns.begin() + pass.num_free);
     pass.columns.erase(pass.columns.begin(), pass.columns.begin() + pass.num_free);
     const int local_bits = pass.local_bits();
-    uint32_t directions[kMaxLocalBits];
-    for (int j = 0; j < local_bits; ++j) directions[j] = j < pass.num_free ? free[j] : flips[j - pass.num_free];
     pass.offsets.assign(size_t(1) << local_bits, 0);
-    for (size_t x = 1; x < pass.offsets.size(); ++x)
-      pass.offsets[x] = pass.offsets[x & (x - 1)] ^ directions[__builtin_ctz(x)];
+    for (size_t x = 1; x < pass.offsets.size(); ++x) {
+      const int bit = __builtin_ctz(x);
+      pass.offsets[x] = pass.offsets[x & (x - 1)] ^ (bit < pass.num_free ? free[bit] : flips[bit - pass.num_free]);
+    }
     find_sort_offsets(pass);
 
-    // Phases that do not commute with the gates are multiplied in this pass.
-    uint32_t gates_in_lanes = 0;
-    for (int bit : pass.lane_bits) gates_in_lanes |= 1u << bit;
-    std::vector<String> taken, kept, excess;
-    for (String s : deferred_) {
-      const uint32_t row = s.row >> lane_bits;
-      s.local = 0;
-      for (int j = 0; j < local_bits; ++j) s.local |= parity(row & directions[j]) << j;
-      if (s.local >> pass.num_free == 0 && (s.row & gates_in_lanes) == 0) {
-        kept.push_back(s);
-        continue;
-      }
-      uint32_t signature = 0;
-      for (size_t c = 0; c < pass.columns.size(); ++c) signature |= parity(row & pass.columns[c]) << c;
-      s.variant = -1;
-      if (signature) {
-        const auto end = pass.variant_rows + pass.num_variants;
-        s.variant = int(std::find(pass.variant_rows, end, signature) - pass.variant_rows);
-        if (s.variant == pass.num_variants) {
-          if (pass.num_variants == kMaxVariants || size_t(2) << pass.num_variants > size_t(1) << pass.columns.size()) {
-            excess.push_back(s);
-            continue;
-          }
-          pass.variant_rows[pass.num_variants++] = signature;
-        }
-      }
-      s.one ^= parity(row & pass.start);
-      taken.push_back(s);
+    const std::vector<String> waiting = deferred_;
+    std::vector<String> excess = take_strings(pass);
+    if (!excess.empty() && is_waiting_) {
+      deferred_ = waiting;
+      build_product();
+      pass.num_variants = 0;
+      excess = take_strings(pass);
     }
-    deferred_ = std::move(kept);
+    pass.begins = is_waiting_;
+    is_waiting_ = false;
     if (!excess.empty()) {
       // Before this pass, thus before its sorting of lanes: sort first where both are needed.
       Pass before;
@@ -366,16 +367,41 @@ class Scheduler {
       out_.passes.push_back(std::move(before));
     }
     for (int j = 0; j < size; ++j)
-      taken.push_back({String::kPre, across[j].chain, 0, 1u << (pass.num_free + j), -1, 0});
-    for (const Placed& p : within) taken.push_back({String::kPre, p.chain, 1u << lane_of(p.qubit), 0, -1, 0});
-    pass.strings = std::move(taken);
+      pass.strings.push_back({String::kPre, across[j].chain, 0, 1u << (pass.num_free + j), -1, 0});
+    for (const Placed& p : within) pass.strings.push_back({String::kPre, p.chain, 1u << lane_of(p.qubit), 0, -1, 0});
     for (const auto& group : {across, within})
-      for (const Placed& p : group) {
-        const Axis& axis = frame().axes[p.qubit];
-        deferred_.push_back({String::kPost, p.chain, axis.row, 0, -1, uint8_t(axis.one)});
-      }
+      for (const Placed& p : group) defer_post(p);
     out_.work += 2;
     out_.passes.push_back(std::move(pass));
+  }
+
+  // Moves the waiting phases that do not commute with a pass's gates into the pass; returns those for which it
+  // would need too many tables.
+  std::vector<String> take_strings(Pass& pass) {
+    uint32_t gates_in_lanes = 0;
+    for (int bit : pass.lane_bits) gates_in_lanes |= 1u << bit;
+    std::vector<String> taken, kept, excess;
+    for (String s : deferred_) {
+      const uint32_t row = s.row >> out_.lane_bits;
+      uint32_t local = 0;
+      for (int j = 0; j < pass.local_bits(); ++j) local |= parity(row & pass.offsets[1u << j]) << j;
+      if (local >> pass.num_free == 0 && (s.row & gates_in_lanes) == 0) {
+        kept.push_back(s);
+        continue;
+      }
+      const int variant = find_variant(pass, row);
+      if (variant == kMaxVariants) {
+        excess.push_back(s);
+        continue;
+      }
+      s.local = local;
+      s.variant = variant;
+      s.one ^= parity(row & pass.start);
+      taken.push_back(s);
+    }
+    deferred_ = std::move(kept);
+    pass.strings = std::move(taken);
+    return excess;
   }
 
   // A pass that does nothing but bring the lanes in order as `like` would.
@@ -406,15 +432,18 @@ class Scheduler {
   int lane_qubits_[4] = {};
   std::vector<std::vector<Waiting>> pending_;
   std::vector<String> deferred_;
-  bool in_prologue_ = true;
+  bool in_prologue_ = true, is_waiting_ = false;
 };
 
 }  // namespace
 
 Schedule::Schedule(const Plan& plan, int lanes, bool exact_state)
-    : num_qubits(plan.num_qubits), lane_bits(lanes), frame(plan.num_qubits) {
+    : num_qubits(plan.num_qubits), lane_bits(lanes), start(plan.num_qubits, lanes), frame(start) {
   prologue.assign(plan.num_qubits, -1);
   Scheduler(plan, *this).run(exact_state);
+  form_sweeps(*this);
+  find_bases(*this);
+  if (!exact_state) find_measurement(*this);
 }
 
 std::shared_ptr<const Schedule> Schedules::get(const Plan& plan, int lane_bits, bool exact_state) const {

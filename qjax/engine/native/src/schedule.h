@@ -35,10 +35,11 @@ struct ChainRef {
   int32_t lane_place, lane_turn;  // among the chains that features enter, and their turns
 };
 
-// A factor (1, w) or (w, 1) on the two values of a Z string.
+// A factor (1, w) or (w, 1) on the two values of a Z string. A product state is a constant one times strings too,
+// with the factors (cosine, sine) of a qubit's chain.
 struct String {
-  enum Source : uint8_t { kPre, kPost, kTurn } source;
-  int32_t chain;
+  enum Source : uint8_t { kPre, kPost, kTurn, kStart } source;
+  int32_t chain;         // -1: kStart of a qubit at zero
   uint32_t row;      // of the address, lanes included
   uint32_t local;    // parity over the block's local bits
   int32_t variant;   // kBlock: which bit of the table's number the block's own parity is; -1 for none
@@ -53,6 +54,14 @@ struct Pauli {
   Pauli() = default;
   Pauli(const Frame& frame, uint32_t x, uint32_t z)
       : flip(frame.flips(x)), row(frame.row(z)), one(frame.one(z)), power(__builtin_popcount(x & z) & 3) {}
+};
+
+// Strings of a pass whose parities, over a block's local bits and the bits of its variant, are independent or the
+// same: their product is made by doubling, a bit for each parity.
+struct Basis {
+  std::vector<uint32_t> masks;                  // of the parities
+  std::vector<std::vector<int32_t>> strings;    // numbers, for each of them
+  std::vector<uint16_t> places;                 // where an entry of the table finds its product
 };
 
 // How a pass brings its lane qubits back to the bits of the lane: lane l of the result is lane
@@ -70,6 +79,8 @@ struct LaneSort {
 
 inline constexpr int kMaxLocalBits = 6;
 inline constexpr int kMaxVariants = 3;
+inline constexpr int kMaxSweepPasses = 4;
+inline constexpr int kTileBits = 12;  // of a state, vectors that fit the cache next to a core, twice
 
 struct Pass {
   enum Kind : uint8_t { kBlock, kDiagonal, kMeasure, kRotation, kDense, kMove } kind = kBlock;
@@ -80,7 +91,10 @@ struct Pass {
   std::vector<int32_t> lane_bits;
   std::vector<uint32_t> offsets;     // of a block's vectors from its base
   std::vector<uint32_t> columns;     // base = start ^ the columns that the Gray code of its number names
+  int tile_columns = 0;              // the first ones, which stay within a tile
+  uint32_t rows[kMaxLocalBits] = {};  // of the gates' qubits
   uint32_t start = 0;
+  bool begins = false;               // forward, the state is not read: its strings make it
   bool sorts = false;
   LaneSort sort, unsort;
   std::vector<uint8_t> sort_offsets, unsort_offsets;  // what an offset adds to the first lane
@@ -88,12 +102,30 @@ struct Pass {
   int num_variants = 0;
   // kBlock: multiplied before the gates. kDiagonal: the pass. kMeasure: whose gradients are taken here.
   std::vector<String> strings;
+  std::vector<Basis> bases;          // kBlock
   Pauli pauli;                       // kRotation; its chain is chains[0]
   const Step* dense = nullptr;       // kDense
   Axis axes[4];                      // kDense; kMove: axes[0] the target, lane_bits[0] the control
 
   int local_bits() const { return num_free + int(chains.size()); }
+  size_t table_size() const { return kind == kBlock ? size_t(1) << (local_bits() + num_variants) : 0; }
+  uint32_t num_tiles() const { return 1u << (columns.size() - tile_columns); }
   bool works_in_lanes() const { return sorts || !lane_chains.empty(); }
+};
+
+// Passes that go over the state together, one tile of it after the other.
+struct Sweep {
+  int32_t begin, end;
+};
+
+// Z strings that the last pass, a block pass, sums up on its way.
+struct Measurement {
+  struct Sign {
+    uint32_t local, row;  // parities over the block's local bits and over the lane
+    uint32_t one;
+  };
+  std::vector<Sign> terms;  // none: not possible
+  uint32_t row = 0;         // over the Gray code, the same for all
 };
 
 struct Schedule {
@@ -104,9 +136,12 @@ struct Schedule {
   int32_t num_lane_chains = 0, num_lane_turns = 0;
   std::vector<int32_t> phases;      // chains whose half angle is a global phase
   std::vector<int32_t> prologue;    // the chain of each qubit on |0>, or -1
-  std::vector<Pass> prologue_passes;  // for gradients: the same as passes
+  bool builds_product = false;      // whether the product state has to be there before the first pass
   std::vector<Pass> passes;
-  Frame frame;                      // at the end
+  std::vector<Sweep> sweeps;
+  size_t table_size = 0;            // of a sweep
+  Measurement measurement;
+  Frame start, frame;               // at the product state, and at the end
   std::vector<Pauli> terms;         // the plan's terms in it
   double work = 0;                  // operations on each vector, roughly
 

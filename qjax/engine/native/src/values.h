@@ -155,15 +155,41 @@ class Values {
     return lane_turns_[lane_turn(chain, turn)];
   }
 
-  // The factor w of (1, w) on a string.
-  Amp<T> factor(const String& s) const {
-    if (s.source == String::kPre) return pre(s.chain);
-    if (s.source == String::kPost) return post(s.chain);
-    const auto [sine, cosine] = turn(s.chain, schedule_->chains[s.chain].first_turn);
-    return {cosine * cosine - sine * sine, sine * cosine + sine * cosine};
+  // What a string multiplies by where its parity is even, and where it is odd.
+  struct Factors {
+    Amp<T> even, odd;
+    bool even_is_one;
+  };
+  Factors factors(const String& s) const {
+    const Amp<T> one{V{} + 1, V{}};
+    if (s.source == String::kStart) {
+      if (s.chain < 0) return ordered({one, Amp<T>{}, false}, s);
+      return ordered({Amp<T>{cosine(s.chain), V{}}, Amp<T>{sine(s.chain), V{}}, false}, s);
+    }
+    if (s.source == String::kPre) return ordered({one, pre(s.chain), true}, s);
+    if (s.source == String::kPost) return ordered({one, post(s.chain), true}, s);
+    const auto half = turn(s.chain, schedule_->chains[s.chain].first_turn);
+    const V real = half.cosine * half.cosine - half.sine * half.sine, imaginary = half.sine * half.cosine;
+    return ordered({one, Amp<T>{real, imaginary + imaginary}, true}, s);
   }
 
  private:
+  // The string's value may be the other parity, and its parity on the lanes counts.
+  Factors ordered(Factors f, const String& s) const {
+    if (const uint32_t lanes = s.row & lane_mask()) {
+      const auto even = lane_signs<T>(lanes) > 0;
+      const Factors unordered = f;
+      f.even = {even ? f.even.re : f.odd.re, even ? f.even.im : f.odd.im};
+      f.odd = {even ? f.odd.re : unordered.even.re, even ? f.odd.im : unordered.even.im};
+      f.even_is_one = false;
+    }
+    if (s.one) {
+      std::swap(f.even, f.odd);
+      f.even_is_one = false;
+    }
+    return f;
+  }
+
   static Amp<T> spread(const Complex<T>& z) { return {splat<T>(z.re), splat<T>(z.im)}; }
   bool on_lanes(int32_t chain) const { return mixed_ || schedule_->chains[chain].uses_features; }
   const Split<V>& lane_split(int32_t chain) const {

@@ -12,17 +12,17 @@ namespace qjax {
 
 #if defined(__AVX512F__)
 inline constexpr int kVectorBytes = 64;
-// Qubits taken through the registers in one pass: 2^k amplitudes of two vectors each must fit.
+// Qubits taken through the registers in one stage: 2^k amplitudes of two vectors each must fit.
 inline constexpr int kForwardGroup = 3;
-inline constexpr int kAdjointGroup = 2;
+inline constexpr int kAdjointGroup = 3;
 #elif defined(__AVX__)
 inline constexpr int kVectorBytes = 32;
 inline constexpr int kForwardGroup = 2;
-inline constexpr int kAdjointGroup = 1;
+inline constexpr int kAdjointGroup = 2;
 #else
 inline constexpr int kVectorBytes = 16;
 inline constexpr int kForwardGroup = 2;
-inline constexpr int kAdjointGroup = 1;
+inline constexpr int kAdjointGroup = 2;
 #endif
 
 template <class T>

@@ -11,8 +11,11 @@ struct Workspace {
   using V = typename Lanes<T>::V;
   State<T> psi{}, lambda{}, spare{};  // spare: dense unitaries go from one buffer to another
   Values<T> values;
-  Amp<T>* table;     // of a pass
-  Overlaps<T>* parts;  // of a pass, one for each part of a team
+  Amp<T>* table;     // of a sweep
+  Amp<T>* room;      // to build one
+  Gates<T>* gates;   // of a sweep's passes
+  Overlaps<T>* parts;  // of a sweep's passes, for each part of a team
+  V* sums;           // of a measurement, for each part of a team; on the way back what lambda starts from
   Team* team = nullptr;  // who shares the passes, if anybody
   Amp<T>* dense;     // coefficients
   Amp<T>* term_weights;
@@ -35,8 +38,11 @@ struct Workspace {
     if (plan.has_dense) take(spare.data, vectors);
     if (plan.has_dense) take(dense, 256);
     values.lay_out(schedule, mixed, take);
-    take(table, size_t(1) << (kMaxLocalBits + kMaxVariants));
-    if (backward) take(parts, Team::kParts);
+    take(table, schedule.table_size);
+    take(room, size_t(2) << (kMaxLocalBits + kMaxVariants));
+    take(gates, kMaxSweepPasses);
+    take(sums, size_t(Team::kParts) << kMaxLocalBits);
+    if (backward) take(parts, size_t(Team::kParts) * kMaxSweepPasses);
     take(term_weights, plan.terms.size());
     take(term_sums, plan.terms.size());
     take(results, plan.num_observables);

@@ -1,0 +1,145 @@
+#include "sweeps.h"
+
+#include <algorithm>
+
+namespace qjax {
+namespace {
+
+const uint32_t* gate_flips(const Pass& pass, uint32_t* room) {
+  for (size_t j = 0; j < pass.chains.size(); ++j) room[j] = pass.offsets[size_t(1) << (pass.num_free + j)];
+  return room;
+}
+
+uint32_t over_columns(const Pass& pass, uint32_t row) {
+  uint32_t out = 0;
+  for (size_t c = 0; c < pass.columns.size(); ++c) out |= parity(row & pass.columns[c]) << c;
+  return out;
+}
+
+void add_directions(const Pass& pass, Independent& tile) {
+  for (int j = 0; j < pass.local_bits(); ++j) tile.add(pass.offsets[size_t(1) << j]);
+}
+
+// Orders a pass's blocks by tiles; false where it would need too many tables.
+bool take_tile(Pass& pass, const Independent& tile, int vector_bits, int lane_bits) {
+  uint32_t room[kMaxLocalBits];
+  const uint32_t* flips = gate_flips(pass, room);
+  Independent covered;
+  add_directions(pass, covered);
+  pass.columns.clear();
+  for (int k = 0; k < tile.count(); ++k) {
+    const uint32_t column = beside(pass, flips, tile[k]);
+    if (covered.add(column)) pass.columns.push_back(column);
+  }
+  pass.tile_columns = int(pass.columns.size());
+  for (uint32_t bits = ((1u << vector_bits) - 1) & ~tile.pivots(); bits; bits &= bits - 1)
+    pass.columns.push_back(beside(pass, flips, bits & -bits));
+  pass.num_variants = 0;
+  for (String& s : pass.strings) {
+    s.variant = find_variant(pass, s.row >> lane_bits);
+    if (s.variant == kMaxVariants) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+uint32_t beside(const Pass& pass, const uint32_t* flips, uint32_t direction) {
+  uint32_t out = direction;
+  for (size_t j = 0; j < pass.chains.size(); ++j)
+    if (parity(pass.rows[j] & direction)) out ^= flips[j];
+  return out;
+}
+
+int find_variant(Pass& pass, uint32_t row) {
+  const uint32_t signature = over_columns(pass, row);
+  if (signature == 0) return -1;
+  const auto end = pass.variant_rows + pass.num_variants;
+  const int variant = int(std::find(pass.variant_rows, end, signature) - pass.variant_rows);
+  if (variant < pass.num_variants) return variant;
+  if (variant == kMaxVariants || size_t(2) << variant > size_t(1) << pass.columns.size()) return kMaxVariants;
+  pass.variant_rows[pass.num_variants++] = signature;
+  return variant;
+}
+
+void form_sweeps(Schedule& schedule) {
+  auto& passes = schedule.passes;
+  const int vector_bits = schedule.num_qubits - schedule.lane_bits;
+  constexpr int kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
+  const int limit = vector_bits > kTileBits + 1 ? std::min(kTileBits, vector_bits - kTilesAtLeast) : 0;
+  for (int32_t begin = 0, end; begin < int32_t(passes.size()); begin = end) {
+    end = begin + 1;
+    if (limit > 0 && passes[begin].kind == Pass::kBlock) {
+      Independent tile;
+      add_directions(passes[begin], tile);
+      for (; end < int32_t(passes.size()) && end - begin < kMaxSweepPasses && passes[end].kind == Pass::kBlock; ++end) {
+        Independent wider = tile;
+        add_directions(passes[end], wider);
+        if (wider.count() > limit) break;
+        tile = wider;
+      }
+      std::vector<Pass> tiled(passes.begin() + begin, passes.begin() + end);
+      const auto first_bad = std::find_if(tiled.begin(), tiled.end(), [&](Pass& pass) {
+        return !take_tile(pass, tile, vector_bits, schedule.lane_bits);
+      });
+      end = std::max(begin + 1, begin + int32_t(first_bad - tiled.begin()));
+      if (end - begin > 1) std::move(tiled.begin(), first_bad, passes.begin() + begin);
+    }
+    schedule.sweeps.push_back({begin, end});
+    size_t table_size = 0;
+    for (int32_t k = begin; k < end; ++k) table_size += passes[k].table_size();
+    schedule.table_size = std::max(schedule.table_size, table_size);
+  }
+}
+
+void find_bases(Schedule& schedule) {
+  for (Pass& pass : schedule.passes) {
+    if (pass.kind != Pass::kBlock) continue;
+    std::vector<Independent> spans;
+    for (size_t k = 0; k < pass.strings.size(); ++k) {
+      const String& s = pass.strings[k];
+      const uint32_t mask = s.local | (s.variant < 0 ? 0 : 1u << (pass.local_bits() + s.variant));
+      for (size_t b = 0;; ++b) {
+        if (b == spans.size()) {
+          spans.emplace_back();
+          pass.bases.emplace_back();
+        }
+        Basis& basis = pass.bases[b];
+        const auto same = std::find(basis.masks.begin(), basis.masks.end(), mask);
+        if (same == basis.masks.end()) {
+          if (mask && !spans[b].add(mask)) continue;
+          basis.masks.push_back(mask);
+          basis.strings.emplace_back();
+          basis.strings.back().push_back(int32_t(k));
+        } else {
+          basis.strings[same - basis.masks.begin()].push_back(int32_t(k));
+        }
+        break;
+      }
+    }
+    for (Basis& basis : pass.bases) {
+      basis.places.resize(pass.table_size());
+      for (size_t x = 0; x < basis.places.size(); ++x)
+        for (size_t bit = 0; bit < basis.masks.size(); ++bit)
+          basis.places[x] |= uint16_t(parity(uint32_t(x) & basis.masks[bit]) << bit);
+    }
+  }
+}
+
+void find_measurement(Schedule& schedule) {
+  if (schedule.passes.empty() || schedule.passes.back().kind != Pass::kBlock) return;
+  const Pass& last = schedule.passes.back();
+  if (last.chains.empty()) return;
+  Measurement found;
+  for (const Pauli& term : schedule.terms) {
+    const uint32_t row = term.row >> schedule.lane_bits, outer = over_columns(last, row);
+    if (term.flip || (!found.terms.empty() && outer != found.row)) return;
+    found.row = outer;
+    Measurement::Sign sign{0, term.row & ((1u << schedule.lane_bits) - 1), term.one ^ parity(row & last.start)};
+    for (int j = 0; j < last.local_bits(); ++j) sign.local |= parity(row & last.offsets[size_t(1) << j]) << j;
+    found.terms.push_back(sign);
+  }
+  schedule.measurement = std::move(found);
+}
+
+}  // namespace qjax

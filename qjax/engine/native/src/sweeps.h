@@ -1,0 +1,25 @@
+// How passes share their way over the state.
+#pragma once
+
+#include "schedule.h"
+
+namespace qjax {
+
+// The direction as it is taken beside a pass's gates: their qubits stay as they are.
+uint32_t beside(const Pass& pass, const uint32_t* flips, uint32_t direction);
+
+// Which bit of the table's number says the parity of a row over a block's base; -1 where it is always even, and
+// kMaxVariants where the pass has no room for another.
+int find_variant(Pass& pass, uint32_t row);
+
+// Puts passes next to each other that stay within tiles of the state which fit the caches: their sweep goes
+// from tile to tile, and reads and writes the whole state once.
+void form_sweeps(Schedule& schedule);
+
+// Sorts the strings of block passes by what can be multiplied together.
+void find_bases(Schedule& schedule);
+
+// Finds out whether the last pass can sum up the terms on its way.
+void find_measurement(Schedule& schedule);
+
+}  // namespace qjax
