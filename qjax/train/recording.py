@@ -10,7 +10,16 @@ import jax
 import numpy as np
 
 from qjax.gradients import Params
-from qjax.store import Evaluation, RunData, RunStore, Snapshot, StepMetrics, StepRecord, to_bytes
+from qjax.store import (
+    Evaluation,
+    RunData,
+    RunStore,
+    Snapshot,
+    StepMetrics,
+    StepRecord,
+    describe_environment,
+    to_bytes,
+)
 from qjax.store.states import EncodedStates
 from qjax.train.background import WriterThread
 from qjax.train.checkpoint import state_to_bytes
@@ -132,6 +141,37 @@ class Recorder:
             for states in made:
                 yield states
                 self._writer.moved()
+
+
+def begin_run(store: RunStore, prepared: Prepared, name: str) -> str:
+    """Begins the record of a run.
+
+    Args:
+        store: the store.
+        prepared: what the run was prepared to.
+        name: name of the run.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        QjaxError: the name is none, or it cannot be written.
+    """
+    data = {
+        "name": prepared.dataset.name,
+        "content_hash": prepared.dataset.content_hash,
+        "train_samples": prepared.num_train,
+        "test_samples": prepared.test_set.num_samples,
+    }
+    circuit = prepared.model.circuit
+    return store.create_run(
+        prepared.config.to_mapping(),
+        circuit.to_json(),
+        circuit.content_hash,
+        {**describe_environment(), "backend": jax.default_backend(), "dataset": data},
+        name,
+        run_data(prepared),
+    )
 
 
 def run_data(prepared: Prepared) -> RunData:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import jax
 
 from qjax.errors import ArgumentError, StoppedError, StoreError
 from qjax.executor import Executor
-from qjax.store import RunRecord, RunStore, describe_environment
+from qjax.store import RunRecord, RunStore
 from qjax.store.answers import RunAnswers
 from qjax.train.answers import RecordingExecutor
 from qjax.train.artifact import describe_model
@@ -25,7 +25,7 @@ from qjax.train.optimizers import make_optimizer
 from qjax.train.outside import make_outside_step
 from qjax.train.outside_loop import run_outside_loop
 from qjax.train.prepare import Prepared, dispatched, prepare
-from qjax.train.recording import Recorder, restore_tally, run_data
+from qjax.train.recording import Recorder, begin_run, restore_tally
 from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
@@ -84,14 +84,7 @@ def train(
             prepared = replace(prepared, executor=executor_for(""))
         return _run(prepared, state, tally, observers, begun)
     if resume is None:
-        run = store.create_run(
-            config.to_mapping(),
-            prepared.model.circuit.to_json(),
-            prepared.model.circuit.content_hash,
-            _describe_run(prepared),
-            name,
-            run_data(prepared),
-        )
+        run = begin_run(store, prepared, name)
     else:
         run = resume
     if executor_for is not None:
@@ -230,16 +223,6 @@ class _LoopOptions(TypedDict):
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
     del state
     return ()
-
-
-def _describe_run(prepared: Prepared) -> dict[str, Any]:
-    data = {
-        "name": prepared.dataset.name,
-        "content_hash": prepared.dataset.content_hash,
-        "train_samples": prepared.num_train,
-        "test_samples": prepared.test_set.num_samples,
-    }
-    return {**describe_environment(), "backend": jax.default_backend(), "dataset": data}
 
 
 def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState, tally: Tally) -> TrainState:
