@@ -12,10 +12,9 @@ import jax
 
 from qjax.errors import ArgumentError, StoppedError, StoreError
 from qjax.executor import Executor
-from qjax.store import RunRecord, RunStore
+from qjax.store import EndStatus, RunRecord, RunStore
 from qjax.store.answers import RunAnswers
 from qjax.train.answers import RecordingExecutor
-from qjax.train.artifact import describe_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
@@ -83,10 +82,7 @@ def train(
         if executor_for is not None:
             prepared = replace(prepared, executor=executor_for(""))
         return _run(prepared, state, tally, observers, begun)
-    if resume is None:
-        run = begin_run(store, prepared, name)
-    else:
-        run = resume
+    run = begin_run(store, prepared, name) if resume is None else resume
     if executor_for is not None:
         prepared = replace(prepared, executor=executor_for(run))
     with ExitStack() as stack:
@@ -117,16 +113,20 @@ def _train_recorded(
             if started is not None:
                 started(run)
             result = _run(prepared, state, tally, [recorder, *observers], begun)
+            recorder.finish(tally.params or state.params, summary(result, prepared.model.task))
     except (KeyboardInterrupt, StoppedError):
-        store.finish_run(run, "interrupted", {})
+        _break_off(store, run, "interrupted", {})
         raise
     except BaseException as error:
-        store.finish_run(run, "failed", {"error": str(error)})
+        _break_off(store, run, "failed", {"error": str(error)})
         raise
-    report = summary(result, prepared.model.task)
-    model = describe_model(prepared, tally.params or state.params, store.run(run), report)
-    store.finish_run(run, "finished", report, model)
     return result
+
+
+def _break_off(store: RunStore, run: str, status: EndStatus, report: dict[str, str]) -> None:
+    # Who interrupts the very end may be too late: then the run is finished.
+    if store.run(run).status == "running":
+        store.finish_run(run, status, report)
 
 
 def _check_config(config: TrainingConfig, record: RunRecord) -> None:
