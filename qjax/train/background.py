@@ -65,11 +65,11 @@ class WriterThread(Generic[Item]):
         self._writing: list[_Entry[Item]] = []
         self._is_full = False
         self._closing = False
+        self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._moved = 0.0
         # A daemon: where a disk hangs for good, the process can still end after the deadline.
-        self._thread = threading.Thread(target=self._run, name="qjax-writer", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="qjax-writer", daemon=True).start()
 
     def put(self, item: Item, *, seconds: float) -> None:
         """Queues an item; waits while the queue is full.
@@ -123,11 +123,12 @@ class WriterThread(Generic[Item]):
     def _join(self, at_once: bool) -> None:
         self.moved()
         begun = self._moved
-        while self._thread.is_alive():
+        # Not `Thread.join`: one that was interrupted takes the thread for ended (Python 3.11).
+        while not self._ended.is_set():
             since = begun if at_once else self._moved
             left = since + self._drain_seconds - time.monotonic()
             if left > 0:
-                self._thread.join(left)
+                self._ended.wait(left)
                 continue
             raise StoreError(
                 f"The last steps were not written within {self._drain_seconds:g} s, because the disk is too "
@@ -175,6 +176,8 @@ class WriterThread(Generic[Item]):
                 self._failure = failure
                 self._waiting, self._writing = [], []
                 self._changed.notify_all()
+        finally:
+            self._ended.set()
 
     def _take(self) -> list[_Entry[Item]]:
         with self._changed:
