@@ -18,7 +18,7 @@ MAX_ITEMS = 256
 PENDING_SECONDS = 0.25
 """How much training may be done but not yet written. With chunks that take as long, half a second is the most
 that a killed run loses."""
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.05
 """How long what was done may wait for more to be written with it. A thread that wakes for every chunk of some
 milliseconds takes the interpreter from the training at each, and waits for the disk as often."""
 DRAIN_SECONDS = 30.0

@@ -98,7 +98,8 @@ def test_a_run_elsewhere_is_replayed_from_its_results(
         with pytest.raises(StoreError, match="damaged"):
             replay(store, "latest")
         with store.transaction("write") as connection:
-            connection.execute("DELETE FROM answers")
+            # All but the evaluation at the end: which step was answered first, the threads decide.
+            connection.execute("DELETE FROM answers WHERE rowid < (SELECT max(rowid) FROM answers)")
         difference = replay(store, "latest").difference
         assert difference is not None
         assert difference.what == "choice of circuits"
