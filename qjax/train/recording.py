@@ -186,9 +186,10 @@ def begin_run(store: RunStore, prepared: Prepared, name: str) -> str:
     Raises:
         QjaxError: the name is none, or it cannot be written.
     """
-    data = {
-        "name": prepared.dataset.name,
-        "content_hash": prepared.dataset.content_hash,
+    data = run_data(prepared)
+    dataset = {
+        "name": data.name,
+        "content_hash": data.version,
         "train_samples": prepared.num_train,
         "test_samples": prepared.test_set.num_samples,
     }
@@ -197,9 +198,9 @@ def begin_run(store: RunStore, prepared: Prepared, name: str) -> str:
         prepared.config.to_mapping(),
         circuit.to_json(),
         circuit.content_hash,
-        {**describe_environment(), "backend": jax.default_backend(), "dataset": data},
+        {**describe_environment(), "backend": jax.default_backend(), "dataset": dataset},
         name,
-        run_data(prepared),
+        data,
     )
 
 
