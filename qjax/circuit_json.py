@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from qjax.angle import Angle
@@ -38,8 +39,8 @@ def circuit_to_json(circuit: Circuit, *, unrolled: bool = False) -> dict[str, An
         [{'gate': 'h', 'qubits': [0]}]
     """
     counts = {name: getattr(circuit, name) for name in _COUNTS}
-    ops = circuit.unrolled() if unrolled else circuit.ops
-    return {"format": FORMAT, **counts, "ops": [_element_to_json(element) for element in ops]}
+    ops = _unrolled_to_json(circuit.ops, 0, 0) if unrolled else map(_element_to_json, circuit.ops)
+    return {"format": FORMAT, **counts, "ops": [*ops]}
 
 
 def fields_from_json(value: Any) -> dict[str, Any]:
@@ -111,6 +112,23 @@ def _element_to_json(element: Op | Repeat) -> dict[str, Any]:
     if element.matrix is not None:
         value["matrix"] = [[[entry.real, entry.imag] for entry in row] for row in element.matrix]
     return value
+
+
+def _unrolled_to_json(ops: Iterable[Op | Repeat], params: int, features: int) -> Iterator[dict[str, Any]]:
+    """The JSON form of `unroll(ops)`, indices moved. Every run needs its hash, so no op is made for it."""
+    for element in ops:
+        if isinstance(element, Repeat):
+            for times in range(element.times):
+                moved = params + times * element.param_stride, features + times * element.feature_stride
+                yield from _unrolled_to_json(element.body, *moved)
+            continue
+        value = _element_to_json(element)
+        for angle in value.get("angles", ()):
+            if angle[0] is not None:
+                angle[0] += params
+            if angle[1] is not None:
+                angle[1] += features
+        yield value
 
 
 def _element_from_json(value: Any) -> Op | Repeat:

@@ -42,6 +42,10 @@ class StoreError(QjaxError, RuntimeError):
     """The run store cannot be opened, read or written."""
 
 
+class DamagedError(StoreError):
+    """Something in the run store is not what was written; the rest of it may well be."""
+
+
 class StoppedError(QjaxError, RuntimeError):
     """A run was stopped on purpose before its end; what was done is checkpointed and can be gone on with."""
 

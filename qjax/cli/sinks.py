@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from qjax.cli.garbage import end_startup
+from qjax.errors import DamagedError
 from qjax.sinks import (
     ReplicaThread,
     Replicator,
@@ -45,40 +46,41 @@ def sync_runs(
 
     Raises:
         TooWideError: the vectors of some runs do not fit; all others were sent.
+        DamagedError: the record of some runs is damaged; all others were sent.
         SinkError: the service cannot be used as it is, or does not answer.
     """
     end_startup()
     sink, console, report = open_sink(sink_name), Console(stderr=True), []
-    too_wide: list[tuple[str, TooWideError]] = []
+    kept_back: list[tuple[str, TooWideError | DamagedError]] = []
     clock = _TellingClock(console)
     with RunStore.open(runs_directory, create=False) as store:
-        if wanted is None:
-            runs = [record.id for record in store.runs() if store.has_data(record.id)]
-        else:
-            runs = [store.run(wanted).id]
+        runs = [record.id for record in store.runs()] if wanted is None else [store.run(wanted).id]
         for run in runs:
-            if again:
-                with store.transaction("write") as connection:
-                    forget(connection, sink.name, run)
-            replicator = Replicator(store, run, sink.name, sink.service)
             try:
+                if wanted is None and not store.has_data(run):
+                    continue
+                if again:
+                    with store.transaction("write") as connection:
+                        forget(connection, sink.name, run)
+                replicator = Replicator(store, run, sink.name, sink.service)
                 if replicator.waiting():
                     width = VectorReader(store, run).width()
                     patiently(lambda width=width: _make_sure(sink, width, console), clock, patience)
                 report.append({"run": run, "sink": sink.name, "sent": replicator.drain(clock, patience)})
-            except TooWideError as error:
+            except (TooWideError, DamagedError) as error:
                 # No reason to keep the other runs back.
-                too_wide.append((run, error))
+                kept_back.append((run, error))
         status = _status(store)
     for line in report:
         of_run = [each for each in status if (each.run, each.sink) == (line["run"], sink.name)]
         line["refused"] = sum(each.refused for each in of_run)
         if not json_output:
             console.print(f"{line['run']}: {line['sent']:,} vectors sent to {sink.name}{_refused(line)}")
-    if too_wide:
-        run, error = too_wide[0]
-        which = f"run {run}" if len(too_wide) == 1 else f"{len(too_wide):,} runs, such as {run},"
-        raise TooWideError(f"Nothing of {which} was sent to {sink.name}. {error}")
+    if kept_back:
+        run, error = kept_back[0]
+        which = f"run {run}" if len(kept_back) == 1 else f"{len(kept_back):,} runs, such as {run},"
+        sent = "Nothing" if isinstance(error, TooWideError) else "Not all"
+        raise type(error)(f"{sent} of {which} was sent to {sink.name}. {error}")
     if json_output:
         print(json.dumps(report))
 

@@ -8,6 +8,7 @@ that `RunStore.append` had returned from.
 from __future__ import annotations
 
 from qjax.store.batches import Batches
+from qjax.store.ending import EndStatus, RunEnd
 from qjax.store.environment import describe_environment
 from qjax.store.journal import JournalEntry, RunJournal
 from qjax.store.models import ModelRecord, Promotion
@@ -22,11 +23,13 @@ __all__ = [
     "Batches",
     "Checkpoint",
     "EncodedStates",
+    "EndStatus",
     "Evaluation",
     "JournalEntry",
     "ModelRecord",
     "Promotion",
     "RunData",
+    "RunEnd",
     "RunJournal",
     "RunRecord",
     "RunStatus",

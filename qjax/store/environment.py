@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,8 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+# Kept for the process, of which it is true as long as it lives; finding it out takes milliseconds.
+@cache
 def _cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
@@ -49,6 +52,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+@cache
 def _version(package: str) -> str | None:
     from importlib import metadata
 

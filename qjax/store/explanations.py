@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from qjax.errors import StoreError
+from qjax.errors import DamagedError, StoreError
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def explained(path: Path) -> Iterator[None]:
         ...     raise sqlite3.DatabaseError("file is not a database")
         Traceback (most recent call last):
         ...
-        qjax.errors.StoreError: The run store runs.sqlite is damaged (file is not a database)...
+        qjax.errors.DamagedError: The run store runs.sqlite is damaged (file is not a database)...
     """
     try:
         yield
@@ -42,7 +42,7 @@ def explained(path: Path) -> Iterator[None]:
         raise damaged(path, error) from error
 
 
-def damaged(path: Path, finding: object) -> StoreError:
+def damaged(path: Path, finding: object) -> DamagedError:
     """Says that the database holds something this project did not write.
 
     Args:
@@ -58,7 +58,7 @@ def damaged(path: Path, finding: object) -> StoreError:
     """
     # SQLite quotes damaged text at full length.
     quoted = textwrap.shorten(str(finding), 120)
-    return StoreError(
+    return DamagedError(
         f"The run store {path} is damaged ({quoted}). Nothing was changed; move its folder away to start a "
         f"new store, or save what can be read with `sqlite3 {path.name} .recover`."
     )

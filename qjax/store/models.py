@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,12 +41,12 @@ class ModelRecord:
     payload: bytes
     saved_at: datetime
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The description as canonical JSON."""
         return json.dumps(dict(self.description), sort_keys=True)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 of description and parameters: equal models have equal ids in every store."""
         return hashlib.sha256(self.text.encode() + b"\n" + self.payload).hexdigest()

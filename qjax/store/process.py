@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Writer(NamedTuple):
             True
         """
         process_id = os.getpid()
-        return cls(process_id, process_start(process_id) or "")
+        return cls(process_id, _own_start(process_id))
 
     def is_alive(self) -> bool:
         """Tells whether the very process still runs.
@@ -54,6 +55,16 @@ class Writer(NamedTuple):
             False
         """
         return self == Writer.this_process() or self.process_start == process_start(self.process_id)
+
+
+@cache
+def _own_start(process_id: int) -> str:
+    return process_start(process_id) or ""
+
+
+# What a fork inherits is about another process.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_own_start.cache_clear)
 
 
 def process_start(process_id: int) -> str | None:

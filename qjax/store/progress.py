@@ -123,6 +123,30 @@ def read_runs(connection: sqlite3.Connection, path: Path) -> dict[str, tuple[tup
     return {run_id: (row, progress[run_id]) for run_id, row in runs.items()}
 
 
+def read_run(
+    connection: sqlite3.Connection, path: Path, run_id: str
+) -> tuple[tuple[Any, ...], Progress] | None:
+    """Reads one run, however many there are.
+
+    Args:
+        connection: connection inside a transaction.
+        path: the database file, for messages.
+        run_id: full run id.
+
+    Returns:
+        Its row in `runs` and its progress, as `read_runs` gives them; None where that should look, because
+        nothing or not all is found.
+
+    Raises:
+        StoreError: a row is damaged.
+    """
+    runs = read_rows(connection, path, "runs", "WHERE id = ?", run_id)
+    progress = read_rows(connection, path, "progress", "WHERE run = ?", run_id)
+    if [row[1] for row in runs] != [run_id] or [row[0] for row in progress] != [run_id]:
+        return None
+    return runs[0], Progress(*progress[0])
+
+
 def as_record(row: tuple[Any, ...], progress: Progress) -> RunRecord:
     """Turns what `read_runs` gives for one run into its record, with the status a reader should see.
 

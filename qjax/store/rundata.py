@@ -70,10 +70,10 @@ def write_run_data(connection: sqlite3.Connection, run_id: str, data: RunData) -
         run_id: full run id.
         data: the data.
     """
-    dataset = _write_arrays(connection, (data.features, data.targets))
-    prepared = _write_arrays(
-        connection, (data.prepared_features, data.prepared_targets, data.order.astype(np.int64))
-    )
+    raw = data.features, data.targets
+    taken = data.prepared_features, data.prepared_targets, data.order.astype(np.int64)
+    dataset = _write_arrays(connection, data.version, raw)
+    prepared = _write_arrays(connection, content_hash(taken), taken)
     description = {
         "name": data.name,
         "task": data.task,
@@ -136,8 +136,7 @@ def read_run_data(connection: sqlite3.Connection, path: Path, run_id: str) -> Ru
     )
 
 
-def _write_arrays(connection: sqlite3.Connection, arrays: Sequence[np.ndarray]) -> str:
-    key = content_hash(arrays)
+def _write_arrays(connection: sqlite3.Connection, key: str, arrays: Sequence[np.ndarray]) -> str:
     if connection.execute("SELECT 1 FROM datasets WHERE hash = ?", (key,)).fetchone() is None:
         connection.execute("INSERT INTO datasets VALUES (?, ?)", (key, to_bytes(arrays)))
     return key

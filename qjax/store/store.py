@@ -7,16 +7,26 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from qjax.errors import ArgumentError, StoreError
 from qjax.store import history
 from qjax.store.batches import remove_batches_after
 from qjax.store.database import FILE_NAME, check_sound, connect, transaction
+from qjax.store.ending import EndStatus, RunEnd
 from qjax.store.explanations import damaged
 from qjax.store.models import ModelRecord, write_model
 from qjax.store.process import Writer
-from qjax.store.progress import Progress, as_json, as_record, choose_run, free_id, read_progress, read_runs
+from qjax.store.progress import (
+    Progress,
+    as_json,
+    as_record,
+    choose_run,
+    free_id,
+    read_progress,
+    read_run,
+    read_runs,
+)
 from qjax.store.reader import RecordReader
 from qjax.store.records import Checkpoint, Evaluation, RunRecord, StepMetrics
 from qjax.store.replicas import rewind
@@ -143,6 +153,7 @@ class RunStore(RecordReader):
         evaluations: Sequence[Evaluation] = (),
         record: StepRecord | None = None,
         *,
+        end: RunEnd | None = None,
         durable: bool = True,
     ) -> None:
         """Adds the next steps, their evaluations and the checkpoint after them in one transaction.
@@ -160,10 +171,12 @@ class RunStore(RecordReader):
             evaluations: evaluations at the newest checkpoint or later, up to `step`.
             record: the samples of these steps, and what else is kept of them; needed where the run was
                 created with its data.
+            end: how the run ended, where these are its last steps.
             durable: False where `finish_run` follows at once and will wait for the disk; until then a power
                 cut could take these steps away.
 
         Raises:
+            ArgumentError: the summary of the end has no JSON form.
             StoreError: the steps do not continue the run, another process has resumed it, it is
                 finished, or it cannot be written. Nothing has changed then.
         """
@@ -175,7 +188,7 @@ class RunStore(RecordReader):
             history.write_checkpoint(connection, run_id, Checkpoint(int(step), checkpoint))
             write_step_record(connection, self._path, run_id, steps, int(step), record)
             after = progress._replace(steps=int(step), evaluations=progress.evaluations + gained)
-            write_rows(connection, "progress", [after], replace=True)
+            _write_progress(connection, after, end)
 
     def resume_run(self, run_id: str) -> Checkpoint | None:
         """Makes this process the writer of a run, whatever its status, and says where to go on.
@@ -218,7 +231,7 @@ class RunStore(RecordReader):
     def finish_run(
         self,
         run_id: str,
-        status: Literal["finished", "failed", "interrupted"],
+        status: EndStatus,
         summary: Mapping[str, Any],
         model: ModelRecord | None = None,
     ) -> None:
@@ -234,21 +247,9 @@ class RunStore(RecordReader):
             ArgumentError: the status is none of the three, or the summary has no JSON form.
             StoreError: this process does not write the run, or it cannot be written.
         """
-        if status not in ("finished", "failed", "interrupted"):
-            raise ArgumentError(
-                "status",
-                'be "finished", "failed" or "interrupted"',
-                f"it is {status!r}",
-                "Say how the run ended.",
-            )
-        text = as_json("summary", summary)
+        end = RunEnd(status, summary, model)
         with transaction(self._connection, self._path, "write") as connection:
-            progress = self._own(connection, run_id)
-            ended_at = datetime.now(UTC).isoformat()
-            after = progress._replace(status=status, ended_at=ended_at, summary=text)
-            write_rows(connection, "progress", [after], replace=True)
-            if model is not None:
-                write_model(connection, model)
+            _write_progress(connection, self._own(connection, run_id), end)
 
     def latest_checkpoint(self, run_id: str) -> Checkpoint | None:
         """Reads the newest checkpoint that is not damaged.
@@ -291,8 +292,11 @@ class RunStore(RecordReader):
             StoreError: no run or several runs fit; the message names runs that there are.
         """
         with transaction(self._connection, self._path, "read") as connection:
-            found = read_runs(connection, self._path)
-        return as_record(*found[choose_run(self._path, found, wanted)])
+            found = read_run(connection, self._path, wanted)
+            if found is None:
+                runs = read_runs(connection, self._path)
+                found = runs[choose_run(self._path, runs, wanted)]
+        return as_record(*found)
 
     def metrics(self, run_id: str) -> StepMetrics:
         """Reads all steps of a run.
@@ -341,3 +345,12 @@ class RunStore(RecordReader):
         if checkpoint is None and progress.steps is not None:
             raise damaged(self._path, f"no checkpoint of run {progress.run} is sound")
         return checkpoint
+
+
+def _write_progress(connection: sqlite3.Connection, progress: Progress, end: RunEnd | None) -> None:
+    if end is not None:
+        ended_at, summary = datetime.now(UTC).isoformat(), as_json("summary", end.summary)
+        progress = progress._replace(status=end.status, ended_at=ended_at, summary=summary)
+        if end.model is not None:
+            write_model(connection, end.model)
+    write_rows(connection, "progress", [progress], replace=True)

@@ -18,25 +18,21 @@ FORMAT = 1
 """Number of the form of a model's description; it grows when a reader has to know."""
 
 
-def describe_model(
-    prepared: Prepared, params: Params, run: RunRecord, results: Mapping[str, Any]
-) -> ModelRecord:
-    """Describes a model that a run has trained.
+def describe_model(prepared: Prepared, run: RunRecord) -> dict[str, Any]:
+    """Describes the model of a run, all but what comes of training it.
 
     Args:
         prepared: what the run was prepared to.
-        params: the parameters.
         run: the run.
-        results: what the run came to; what depends on the clock is left out.
 
     Returns:
-        The model: circuit, parameters, head, fitted preprocessing, names of features and classes, units of
-        the targets, results, version of the dataset, and the run with its configuration and environment.
+        JSON data: circuit, head, fitted preprocessing, names of features and classes, units of the targets,
+        version of the dataset, and the run with its configuration and environment.
     """
     dataset, model = prepared.dataset, prepared.model
     targets = prepared.train_set.targets
     units = {"mean": float(targets.mean()), "scale": float(targets.std() or 1.0)}
-    description = {
+    return {
         "format": FORMAT,
         "name": run.name,
         "run": run.id,
@@ -48,10 +44,21 @@ def describe_model(
         "classes": dataset.class_names,
         "units": units if model.task == "regression" else None,
         "dataset": {"name": dataset.name, "version": dataset.content_hash},
-        "metrics": {
-            key: value for key, value in results.items() if key != "run" and not key.startswith("seconds")
-        },
         "environment": dict(run.environment),
     }
+
+
+def trained_model(description: Mapping[str, Any], params: Params, results: Mapping[str, Any]) -> ModelRecord:
+    """A trained model as the store keeps it.
+
+    Args:
+        description: what `describe_model` gave.
+        params: the parameters.
+        results: what the run came to; what depends on the clock is left out.
+
+    Returns:
+        The model.
+    """
+    metrics = {key: value for key, value in results.items() if key != "run" and not key.startswith("seconds")}
     payload = to_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(params)])
-    return ModelRecord(description, payload, datetime.now(UTC))
+    return ModelRecord({**description, "metrics": metrics}, payload, datetime.now(UTC))

@@ -18,6 +18,9 @@ MAX_ITEMS = 256
 PENDING_SECONDS = 0.25
 """How much training may be done but not yet written. With chunks that take as long, half a second is the most
 that a killed run loses."""
+GATHER_SECONDS = 0.05
+"""How long what was done may wait for more to be written with it. A thread that wakes for every chunk of some
+milliseconds takes the interpreter from the training at each, and waits for the disk as often."""
 DRAIN_SECONDS = 30.0
 
 
@@ -31,10 +34,12 @@ class WriterThread(Generic[Item]):
 
     The queue is bounded by the number of items and by the seconds of work that they stand for. `put` waits
     while an item more would exceed a bound; one item always fits into an empty queue. Nothing is dropped. A
-    failure of the writer is raised by the next `put`, or by `close`.
+    failure of the writer is raised by the next `put`, or by `close`. What is queued is written once it comes
+    to half of a bound, once it has waited for `GATHER_SECONDS`, and when the queue is closed.
 
     Args:
-        open_writer: called in the thread; a context manager that gives the function to write items with.
+        open_writer: called in the thread, a moment after it began; a context manager that gives the function
+            to write items with.
         drain_seconds: how long `close` waits while nothing is written.
 
     Example:
@@ -58,12 +63,13 @@ class WriterThread(Generic[Item]):
         self._changed = threading.Condition()
         self._waiting: list[_Entry[Item]] = []
         self._writing: list[_Entry[Item]] = []
+        self._is_full = False
         self._closing = False
+        self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._moved = 0.0
         # A daemon: where a disk hangs for good, the process can still end after the deadline.
-        self._thread = threading.Thread(target=self._run, name="qjax-writer", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="qjax-writer", daemon=True).start()
 
     def put(self, item: Item, *, seconds: float) -> None:
         """Queues an item; waits while the queue is full.
@@ -76,11 +82,15 @@ class WriterThread(Generic[Item]):
             BaseException: what the writer failed with.
         """
         with self._changed:
+            if not self._has_room(seconds):
+                self._is_full = True
+                self._changed.notify_all()
             self._changed.wait_for(lambda: self._failure is not None or self._has_room(seconds))
             if self._failure is not None:
                 raise self._failure
             self._waiting.append(_Entry(item, seconds))
-            self._changed.notify_all()
+            if len(self._waiting) == 1 or self._is_due():
+                self._changed.notify_all()
 
     def moved(self) -> None:
         """Tells, from within the writer, that a part of what takes long has been written."""
@@ -97,23 +107,33 @@ class WriterThread(Generic[Item]):
             StoreError: the deadline passed before all was written.
             BaseException: what the writer failed with.
         """
-        self.moved()
-        begun = self._moved
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        while self._thread.is_alive():
+        try:
+            self._join(at_once)
+        except KeyboardInterrupt:
+            # It came while this was waiting. What was done is kept all the same.
+            self._join(at_once=True)
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
+
+    def _join(self, at_once: bool) -> None:
+        self.moved()
+        begun = self._moved
+        # Not `Thread.join`: one that was interrupted takes the thread for ended (Python 3.11).
+        while not self._ended.is_set():
             since = begun if at_once else self._moved
             left = since + self._drain_seconds - time.monotonic()
             if left > 0:
-                self._thread.join(left)
+                self._ended.wait(left)
                 continue
             raise StoreError(
                 f"The last steps were not written within {self._drain_seconds:g} s, because the disk is too "
                 "slow or hangs. Check the disk, then resume the run from its last checkpoint."
             )
-        if self._failure is not None:
-            raise self._failure
 
     def __enter__(self) -> WriterThread[Item]:
         return self
@@ -142,6 +162,8 @@ class WriterThread(Generic[Item]):
 
     def _run(self) -> None:
         try:
+            # Opening can wait as well: when a run begins, its own thread needs the interpreter.
+            self._gather()
             with self._open_writer() as write:
                 while entries := self._take():
                     write([entry.item for entry in entries])
@@ -154,9 +176,21 @@ class WriterThread(Generic[Item]):
                 self._failure = failure
                 self._waiting, self._writing = [], []
                 self._changed.notify_all()
+        finally:
+            self._ended.set()
 
     def _take(self) -> list[_Entry[Item]]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)
-            self._writing, self._waiting = self._waiting, []
+        self._gather()
+        with self._changed:
+            self._writing, self._waiting, self._is_full = self._waiting, [], False
             return self._writing
+
+    def _gather(self) -> None:
+        with self._changed:
+            self._changed.wait_for(self._is_due, GATHER_SECONDS)
+
+    def _is_due(self) -> bool:
+        is_much = sum(entry.seconds for entry in self._waiting) >= PENDING_SECONDS / 2
+        return self._closing or self._is_full or is_much or len(self._waiting) >= MAX_ITEMS // 2

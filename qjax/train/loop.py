@@ -85,7 +85,7 @@ def run_loop(
         return LoopTimes(0.0, 0.0)
     capacity = _capacity(loader, evaluate_every)
     started = time.perf_counter()
-    batches = _batches(loader, position, capacity)
+    batches, indices = _batches(loader, position, capacity)
     scan = jax.jit(scan_steps(step)).lower(state, batches, np.int32(1)).compile()
     compiled = time.perf_counter()
     count, pace = 1, 0.0
@@ -107,7 +107,8 @@ def run_loop(
         for evaluation in evaluations:
             if not math.isfinite(evaluation.loss):
                 raise diverged(f"{evaluation.split} loss after step {following - 1}", evaluation.loss)
-        chunk = Chunk(position, loader.steps_per_epoch, infos, seconds, state, evaluations)
+        used = indices[:count]
+        chunk = Chunk(position, loader.steps_per_epoch, infos, seconds, state, used, evaluations)
         for observer in observers:
             observer.on_chunk(chunk)
         if seconds > timeout * count and following < end:
@@ -120,13 +121,13 @@ def run_loop(
         # Grow by doubling: the first chunks also warm caches, and their pace misleads.
         count = max(1, min(2 * count, int(CHUNK_SECONDS / pace)))
         if position < end:
-            batches = _batches(loader, position, capacity)
+            batches, indices = _batches(loader, position, capacity)
     return LoopTimes(compiled - started, time.perf_counter() - compiled)
 
 
-def _batches(loader: BatchLoader, position: int, capacity: int) -> Batch:
+def _batches(loader: BatchLoader, position: int, capacity: int) -> tuple[Batch, np.ndarray]:
     chunk = loader.chunk(position, capacity)
-    return Batch(*jax.device_put((chunk.features, chunk.targets, chunk.weights)))
+    return Batch(*jax.device_put((chunk.features, chunk.targets, chunk.weights))), chunk.indices
 
 
 def _capacity(loader: BatchLoader, evaluate_every: int | None) -> int:

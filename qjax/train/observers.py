@@ -38,6 +38,7 @@ class Chunk:
         infos: one entry for each step, NumPy arrays `[n]`.
         seconds: time they took, all together.
         state: the state after them.
+        indices: `[n, B]`, the place of each sample that they used in the prepared data; -1 is padding.
         evaluations: evaluations after them, if any.
     """
 
@@ -46,6 +47,7 @@ class Chunk:
     infos: StepInfo
     seconds: float
     state: TrainState
+    indices: np.ndarray
     evaluations: tuple[SplitEvaluation, ...] = ()
 
     @property

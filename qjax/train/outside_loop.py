@@ -59,7 +59,7 @@ def run_outside_loop(
     started = time.perf_counter()
     pipeline = Pipeline(step, state, lambda index: batch_at(loader, index), num_steps)
     sent = time.perf_counter()
-    chunk = _OpenChunk(position, loader.steps_per_epoch, observers)
+    chunk = _OpenChunk(position, loader, observers)
     try:
         while position < num_steps:
             try:
@@ -102,9 +102,9 @@ def batch_at(loader: BatchLoader, step: int) -> Batch:
 class _OpenChunk:
     """Steps that were done and that no observer has seen yet."""
 
-    def __init__(self, first_step: int, steps_per_epoch: int, observers: Sequence[Observer]):
+    def __init__(self, first_step: int, loader: BatchLoader, observers: Sequence[Observer]):
         self._first_step = first_step
-        self._steps_per_epoch = steps_per_epoch
+        self._loader = loader
         self._observers = observers
         self._infos: list[StepInfo] = []
         self._state: TrainState | None = None
@@ -122,7 +122,9 @@ class _OpenChunk:
         if self._state is None:
             return
         infos: StepInfo = jax.tree.map(lambda *values: np.stack(values), *self._infos)
-        chunk = Chunk(self._first_step, self._steps_per_epoch, infos, self.seconds, self._state, evaluations)
+        first, loader = self._first_step, self._loader
+        indices = loader.indices(first, len(self._infos))
+        chunk = Chunk(first, loader.steps_per_epoch, infos, self.seconds, self._state, indices, evaluations)
         # First of all: an observer that raises must not be called again for the same steps.
         self._first_step, self._infos, self._state = chunk.next_step, [], None
         self._began = time.perf_counter()

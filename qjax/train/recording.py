@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from qjax.gradients import Params
-from qjax.store import Evaluation, RunData, RunStore, Snapshot, StepMetrics, StepRecord, to_bytes
+from qjax.store import (
+    Evaluation,
+    RunData,
+    RunEnd,
+    RunStore,
+    Snapshot,
+    StepMetrics,
+    StepRecord,
+    describe_environment,
+    to_bytes,
+)
 from qjax.store.states import EncodedStates
+from qjax.train.artifact import describe_model, trained_model
 from qjax.train.background import WriterThread
 from qjax.train.checkpoint import state_to_bytes
 from qjax.train.observers import Chunk, SplitEvaluation
@@ -26,11 +37,16 @@ class _Done(NamedTuple):
     params_before: Params
 
 
+class _End(NamedTuple):
+    params: Params
+    report: Mapping[str, Any]
+
+
 class Recorder:
     """Writes metrics, evaluations, samples, parameters and a checkpoint of each chunk.
 
     The loop only queues its chunks, see `WriterThread`; the thread writes all that wait in one transaction,
-    by a connection of its own.
+    by a connection of its own. What the thread needs, it makes while the steps are compiled.
 
     Args:
         store: the open store.
@@ -45,16 +61,23 @@ class Recorder:
         self._prepared = prepared
         self._params = state.params
         self._has_accuracy = prepared.model.task != "regression"
-        self._has_record = store.has_data(run)
-        # Of its own, as a loader is for one thread.
-        self._loader = prepared.loader()
+        self._num_steps = prepared.loader().num_steps
         self._states = None if prepared.config.record_states == "never" else make_states(prepared)
-        self._writer: WriterThread[_Done] = WriterThread(self._open)
+        self._writer: WriterThread[_Done | _End] = WriterThread(self._open)
 
     def on_chunk(self, chunk: Chunk) -> None:
         """Queues a chunk."""
         self._writer.put(_Done(chunk, self._params), seconds=chunk.seconds)
         self._params = chunk.state.params
+
+    def finish(self, params: Params, report: Mapping[str, Any]) -> None:
+        """Queues the end of the run, after its last chunk.
+
+        Args:
+            params: the parameters of the trained model.
+            report: what the run came to, see `qjax.train.result.summary`.
+        """
+        self._writer.put(_End(params, report), seconds=0.0)
 
     def __enter__(self) -> Recorder:
         return self
@@ -65,25 +88,23 @@ class Recorder:
     @contextmanager
     def _open(self):
         with RunStore.open(self._directory, create=False) as store:
+            self._has_record = store.has_data(self._run)
+            self._model = describe_model(self._prepared, store.run(self._run))
             yield lambda items: self._write(store, items)
 
-    def _write(self, store: RunStore, items: Sequence[_Done]) -> None:
-        first, last = items[0].chunk, items[-1].chunk
-        chunks = [item.chunk for item in items]
-        steps = np.arange(first.first_step, last.next_step)
-        infos = jax.tree.map(lambda *arrays: np.concatenate(arrays), *(chunk.infos for chunk in chunks))
-        milliseconds = [np.full(chunk.num_steps, 1e3 * chunk.seconds / chunk.num_steps) for chunk in chunks]
-        metrics = StepMetrics(
-            step=steps,
-            epoch=steps // first.steps_per_epoch,
-            batch=steps % first.steps_per_epoch,
-            loss=infos.loss,
-            gradient_norm=infos.gradient_norm,
-            accuracy=infos.score if self._has_accuracy else np.full(len(steps), np.nan),
-            n_circuits=infos.circuits,
-            n_jobs=infos.jobs,
-            circuit_time_ms=np.concatenate(milliseconds),
-        )
+    def _write(self, store: RunStore, items: Sequence[_Done | _End]) -> None:
+        done = [item for item in items if isinstance(item, _Done)]
+        end = None
+        if isinstance(last := items[-1], _End):
+            end = RunEnd("finished", last.report, trained_model(self._model, last.params, last.report))
+        if done:
+            self._write_steps(store, done, end)
+        elif end is not None:
+            store.finish_run(self._run, end.status, end.summary, end.model)
+
+    def _write_steps(self, store: RunStore, done: Sequence[_Done], end: RunEnd | None) -> None:
+        chunks = [item.chunk for item in done]
+        step = chunks[-1].next_step
         evaluations = [
             Evaluation(
                 step=chunk.next_step,
@@ -95,21 +116,38 @@ class Recorder:
             for chunk in chunks
             for evaluation in chunk.evaluations
         ]
-        payload = state_to_bytes(last.state)
-        record = self._record(items) if self._has_record else None
-        # The end of the run follows the last steps at once, and waits for the disk for both.
-        durable = not self._writer.closing
-        store.append(self._run, metrics, payload, last.next_step, evaluations, record, durable=durable)
+        payload = state_to_bytes(chunks[-1].state)
+        record = self._record(done) if self._has_record else None
+        # Where a run breaks off, its end follows the last steps at once and waits for the disk for both.
+        durable = end is not None or not self._writer.closing
+        store.append(
+            self._run, self._metrics(chunks), payload, step, evaluations, record, end=end, durable=durable
+        )
+
+    def _metrics(self, chunks: Sequence[Chunk]) -> StepMetrics:
+        steps = np.arange(chunks[0].first_step, chunks[-1].next_step)
+        infos = jax.tree.map(lambda *arrays: np.concatenate(arrays), *(chunk.infos for chunk in chunks))
+        milliseconds = [np.full(chunk.num_steps, 1e3 * chunk.seconds / chunk.num_steps) for chunk in chunks]
+        return StepMetrics(
+            step=steps,
+            epoch=steps // chunks[0].steps_per_epoch,
+            batch=steps % chunks[0].steps_per_epoch,
+            loss=infos.loss,
+            gradient_norm=infos.gradient_norm,
+            accuracy=infos.score if self._has_accuracy else np.full(len(steps), np.nan),
+            n_circuits=infos.circuits,
+            n_jobs=infos.jobs,
+            circuit_time_ms=np.concatenate(milliseconds),
+        )
 
     def _record(self, items: Sequence[_Done]) -> StepRecord:
-        first, last = items[0].chunk, items[-1].chunk
         snapshots = [
             Snapshot(chunk.next_step, _params_to_bytes(chunk.state.params))
             for chunk, _ in items
             if chunk.first_step // chunk.steps_per_epoch < chunk.next_step // chunk.steps_per_epoch
         ]
         return StepRecord(
-            indices=self._loader.indices(first.first_step, last.next_step - first.first_step),
+            indices=np.concatenate([chunk.indices for chunk, _ in items]),
             snapshots=tuple(snapshots),
             states=self._due_states(items),
         )
@@ -121,9 +159,9 @@ class Recorder:
         everything = np.arange(len(self._prepared.targets))
         for chunk, params_before in items:
             if when == "batch":
-                samples = self._loader.indices(chunk.first_step, 1)[0]
+                samples = chunk.indices[0]
                 made = self._states(params_before, chunk.first_step, samples[samples >= 0])
-            elif chunk.next_step == self._loader.num_steps or (
+            elif chunk.next_step == self._num_steps or (
                 when == "epoch" and chunk.next_step % chunk.steps_per_epoch == 0
             ):
                 made = self._states(chunk.state.params, chunk.next_step, everything)
@@ -132,6 +170,38 @@ class Recorder:
             for states in made:
                 yield states
                 self._writer.moved()
+
+
+def begin_run(store: RunStore, prepared: Prepared, name: str) -> str:
+    """Begins the record of a run.
+
+    Args:
+        store: the store.
+        prepared: what the run was prepared to.
+        name: name of the run.
+
+    Returns:
+        The run's id.
+
+    Raises:
+        QjaxError: the name is none, or it cannot be written.
+    """
+    data = run_data(prepared)
+    dataset = {
+        "name": data.name,
+        "content_hash": data.version,
+        "train_samples": prepared.num_train,
+        "test_samples": prepared.test_set.num_samples,
+    }
+    circuit = prepared.model.circuit
+    return store.create_run(
+        prepared.config.to_mapping(),
+        circuit.to_json(),
+        circuit.content_hash,
+        {**describe_environment(), "backend": jax.default_backend(), "dataset": dataset},
+        name,
+        data,
+    )
 
 
 def run_data(prepared: Prepared) -> RunData:

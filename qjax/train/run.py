@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import jax
 
 from qjax.errors import ArgumentError, StoppedError, StoreError
 from qjax.executor import Executor
-from qjax.store import RunRecord, RunStore, describe_environment
+from qjax.store import EndStatus, RunRecord, RunStore
 from qjax.store.answers import RunAnswers
 from qjax.train.answers import RecordingExecutor
-from qjax.train.artifact import describe_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.config import TrainingConfig
 from qjax.train.evaluation import make_evaluation, run_keys
@@ -25,7 +24,7 @@ from qjax.train.optimizers import make_optimizer
 from qjax.train.outside import make_outside_step
 from qjax.train.outside_loop import run_outside_loop
 from qjax.train.prepare import Prepared, dispatched, prepare
-from qjax.train.recording import Recorder, restore_tally, run_data
+from qjax.train.recording import Recorder, begin_run, restore_tally
 from qjax.train.result import Result, Tally, result_from, summary
 from qjax.train.step import TrainState, init_state, make_step
 
@@ -83,17 +82,7 @@ def train(
         if executor_for is not None:
             prepared = replace(prepared, executor=executor_for(""))
         return _run(prepared, state, tally, observers, begun)
-    if resume is None:
-        run = store.create_run(
-            config.to_mapping(),
-            prepared.model.circuit.to_json(),
-            prepared.model.circuit.content_hash,
-            _describe_run(prepared),
-            name,
-            run_data(prepared),
-        )
-    else:
-        run = resume
+    run = begin_run(store, prepared, name) if resume is None else resume
     if executor_for is not None:
         prepared = replace(prepared, executor=executor_for(run))
     with ExitStack() as stack:
@@ -124,16 +113,20 @@ def _train_recorded(
             if started is not None:
                 started(run)
             result = _run(prepared, state, tally, [recorder, *observers], begun)
+            recorder.finish(tally.params or state.params, summary(result, prepared.model.task))
     except (KeyboardInterrupt, StoppedError):
-        store.finish_run(run, "interrupted", {})
+        _break_off(store, run, "interrupted", {})
         raise
     except BaseException as error:
-        store.finish_run(run, "failed", {"error": str(error)})
+        _break_off(store, run, "failed", {"error": str(error)})
         raise
-    report = summary(result, prepared.model.task)
-    model = describe_model(prepared, tally.params or state.params, store.run(run), report)
-    store.finish_run(run, "finished", report, model)
     return result
+
+
+def _break_off(store: RunStore, run: str, status: EndStatus, report: dict[str, str]) -> None:
+    # Who interrupts the very end may be too late: then the run is finished.
+    if store.run(run).status == "running":
+        store.finish_run(run, status, report)
 
 
 def _check_config(config: TrainingConfig, record: RunRecord) -> None:
@@ -230,16 +223,6 @@ class _LoopOptions(TypedDict):
 def _no_evaluation(state: TrainState) -> tuple[SplitEvaluation, ...]:
     del state
     return ()
-
-
-def _describe_run(prepared: Prepared) -> dict[str, Any]:
-    data = {
-        "name": prepared.dataset.name,
-        "content_hash": prepared.dataset.content_hash,
-        "train_samples": prepared.num_train,
-        "test_samples": prepared.test_set.num_samples,
-    }
-    return {**describe_environment(), "backend": jax.default_backend(), "dataset": data}
 
 
 def _resumed(store: RunStore, run: str, prepared: Prepared, initial: TrainState, tally: Tally) -> TrainState:

@@ -19,8 +19,8 @@ from qjax.train import train
 
 from .commands import Outcome, end, settings, start
 
-# Five steps an epoch and an evaluation after each, so that a run has some hundred checkpoints.
-LONG = {"num_samples": 50, "evaluate": "epoch", "epochs": 300}
+# Five steps an epoch and an evaluation after each: a thousand chunks, which are written a few dozen times.
+LONG = {"num_samples": 50, "evaluate": "epoch", "epochs": 1000}
 METHODS = {
     "adjoint": {"gradient_method": "adjoint"},
     "shots": {"gradient_method": "spsa_subsampled", "gradient_subsample_size": 2, "shots_per_circuit": 20},

@@ -134,6 +134,18 @@ def test_a_run_that_does_not_fit_keeps_no_other_back(qjax: Qjax, pinecone: Servi
     assert not any(wide in name for of_kind in pinecone.vectors() for name in of_kind)
 
 
+def test_a_damaged_run_keeps_no_other_back(qjax: Qjax, pinecone: Service) -> None:
+    pinecone.indexes["qjax"] = Index(64)
+    sound, hurt, last = (qjax("train", *WORDS, "--json").json["run"] for _ in range(3))
+    with RunStore.open("runs") as store, store.transaction("write") as connection:
+        connection.execute("UPDATE batches SET seal = seal + 1 WHERE run = ?", (hurt,))
+    said = qjax("sync", "--json").complaint
+    assert f"Not all of run {hurt} was sent" in said
+    assert "is damaged (a row of batches is not what was written)" in said
+    for run in (sound, last):
+        assert qjax("verify", run, "--json").json["same"] == VECTORS
+
+
 def test_what_a_service_says_is_shown_as_it_is(
     qjax: Qjax, pinecone: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from qjax.errors import ArgumentError, StoreError
-from qjax.store import Checkpoint, Evaluation, RunStore, StepMetrics
+from qjax.store import Checkpoint, Evaluation, ModelRecord, RunEnd, RunStore, StepMetrics
+from qjax.store.models import read_models
 
 from . import example_run
 
@@ -262,6 +263,37 @@ def test_an_exception_inside_an_append_changes_nothing(
                 example_run.write(store, run_id, steps, steps + 1)
         assert example_run.check(store, run_id) == steps
         example_run.write(store, run_id, steps, steps + 1)
+
+
+def test_a_run_ends_with_its_last_steps_or_not_at_all(tmp_path: Path) -> None:
+    with RunStore.open(tmp_path) as store:
+        run_id = store.create_run({}, {}, "", {}, "last")
+        example_run.write(store, run_id, 0, 10)
+        steps = example_run.check(store, run_id)
+        stop = example_run.next_stop(steps)
+        last = example_run.steps_between(steps, stop), example_run.payload_at(stop), stop
+        evaluations = example_run.evaluations_at(stop)
+        model = ModelRecord({"run": run_id}, b"parameters", datetime.now(UTC))
+        with pytest.raises(ArgumentError, match="`summary` must hold JSON data"):
+            store.append(run_id, *last, evaluations, end=RunEnd("finished", {"loss": object()}, model))
+        assert example_run.check(store, run_id) == steps
+        store.append(run_id, *last, evaluations, end=RunEnd("finished", {"loss": 0.5}, model))
+        assert example_run.check(store, run_id) == stop
+        run = store.run(run_id)
+        assert (run.status, run.summary, run.ended_at is None) == ("finished", {"loss": 0.5}, False)
+        with store.transaction("read") as connection:
+            assert read_models(connection, store.path) == [model]
+        with pytest.raises(StoreError, match="its status is finished"):
+            store.append(run_id, example_run.steps_between(stop, stop + 1), b"", stop + 1)
+
+
+def test_a_run_is_found_alone_as_among_all(tmp_path: Path) -> None:
+    with RunStore.open(tmp_path) as store:
+        for number in range(4):
+            example_run.write(store, store.create_run({"n": number}, {}, "", {}, "one"), 0, 5 * number)
+        found = store.runs()
+        assert [run.config["n"] for run in found] == [3, 2, 1, 0]
+        assert [store.run(run.id) for run in found] == found
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
@@ -39,6 +41,36 @@ def test_everything_is_written_once_in_order_and_never_too_much_is_held(
     # What is held is within the bound or one item; beside it, one may be waiting for room.
     longest = max(seconds, default=0.0)
     assert all(each <= max(background.PENDING_SECONDS, longest) + longest + 1e-9 for each in held)
+
+
+def test_small_items_are_written_together_and_large_ones_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "GATHER_SECONDS", 3600.0)
+    calls: list[list[int]] = []
+    written = threading.Event()
+
+    def write(items: list[int]) -> None:
+        calls.append(items)
+        written.set()
+
+    with WriterThread(lambda: nullcontext(write)) as writer:
+        for number in range(10):
+            writer.put(number, seconds=0.001)
+        assert not calls
+        writer.put(10, seconds=background.PENDING_SECONDS / 2)
+        assert written.wait(60.0)
+        # One more does not fit beside it, so what waits is written now.
+        writer.put(11, seconds=background.PENDING_SECONDS / 3)
+        writer.put(12, seconds=background.PENDING_SECONDS)
+        writer.put(13, seconds=0.001)
+    assert calls[0] == [*range(11)]
+    assert [*chain.from_iterable(calls)] == [*range(14)]
+
+
+def test_what_is_small_does_not_wait_for_more_for_ever() -> None:
+    written = threading.Event()
+    with WriterThread(lambda: nullcontext(lambda _: written.set())) as writer:
+        writer.put(0, seconds=0.001)
+        assert written.wait(60.0)
 
 
 def test_the_loop_waits_while_the_queue_is_full_and_goes_on_when_it_is_not() -> None:
@@ -122,6 +154,30 @@ def test_an_interruption_drains_and_a_disk_that_hangs_does_not_hold_up_for_ever(
     with pytest.raises(StoreError, match=r"not written within 0.05 s.*resume the run"):
         writer.close()
     hanging.set()
+
+
+def test_an_interruption_of_the_end_drains_as_well() -> None:
+    may_go_on = threading.Event()
+    written: list[int] = []
+
+    def write(items: list[int]) -> None:
+        may_go_on.wait(60.0)
+        written.extend(items)
+
+    def interrupt(writer: WriterThread[int], thread: int) -> None:
+        while not writer.closing:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        signal.pthread_kill(thread, signal.SIGINT)
+        time.sleep(0.05)
+        may_go_on.set()
+
+    writer = WriterThread(lambda: nullcontext(write))
+    writer.put(7, seconds=0.1)
+    threading.Thread(target=interrupt, args=(writer, threading.get_ident())).start()
+    with pytest.raises(KeyboardInterrupt):
+        writer.close()
+    assert written == [7]
 
 
 def test_the_end_waits_for_what_takes_long_as_long_as_it_moves() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +17,10 @@ from qjax.data import Dataset
 from qjax.errors import ArgumentError, StoreError
 from qjax.simulator import Simulator
 from qjax.store import RunStore, database, from_bytes
+from qjax.store.models import read_models
 from qjax.train import TrainingConfig, loop, train
 from qjax.train.prepare import prepare
+from qjax.train.recording import Recorder
 from qjax.train.run import initial_state
 
 from .problems import Watcher, tiny
@@ -139,6 +142,46 @@ def test_a_disk_that_fills_up_ends_the_run_with_a_sentence_and_loses_nothing_bef
     assert len(store.batches(run.id).indices) == run.steps < 6
     train(config, store=store, resume=run.id)
     assert record(store, run.id) == unbroken
+
+
+def test_who_interrupts_the_very_end_finds_the_run_finished(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = Recorder.finish
+
+    def interrupted(self: Recorder, *arguments: Any) -> None:
+        finish(self, *arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "finish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny(**CONFIG), store=store)
+    run = store.runs()[0]
+    assert (run.status, run.steps) == ("finished", 6)
+    assert train(tiny(**CONFIG), store=store, resume=run.id).loss == (run.summary or {})["loss"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_run_ends_with_its_model_whether_or_not_its_last_steps_were_written_before(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    finish = Recorder.finish
+
+    def slow(self: Recorder, *arguments: Any) -> None:
+        while store.runs()[0].steps < 6:
+            time.sleep(0.01)
+        finish(self, *arguments)
+
+    if late:
+        monkeypatch.setattr(Recorder, "finish", slow)
+    result = train(tiny(**CONFIG), store=store)
+    run = store.run(result.run)
+    assert (run.status, run.steps, (run.summary or {})["loss"]) == ("finished", 6, result.loss)
+    with store.transaction("read") as connection:
+        (model,) = read_models(connection, store.path)
+    assert model.run == run.id
+    assert model.payload == store.snapshots(run.id)[-1].payload
 
 
 def test_a_store_that_another_process_locks_ends_the_run_with_a_sentence(
