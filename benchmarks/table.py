@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from benchmarks.cell import Cell
 from benchmarks.peers import SUBJECT, load
@@ -47,7 +48,7 @@ def main_table(rows: Iterable[Row], cells: Sequence[Cell], peers: Sequence[str],
         _line(["---", *("--:" for _ in shown), "--:"]),
     ]
     for cell in cells:
-        found = [by_key.get((peer, cell.name, cores)) for peer in shown]
+        found = in_turns([by_key.get((peer, cell.name, cores)) for peer in shown])
         lines.append(_line([cell.label, *(entry(row) for row in found), ratio_entry(best(found))]))
     return "\n".join(lines)
 
@@ -69,7 +70,8 @@ def summary_table(rows: Iterable[Row], cells: Sequence[Cell], peers: Sequence[st
         _line(["---", "--:", "---", "--:", "---"]),
     ]
     for cell in cells:
-        found = [row for row in rows if (row.cell, row.cores) == (cell.name, cores) and row.peer in peers]
+        of_cell = [row for row in rows if (row.cell, row.cores) == (cell.name, cores) and row.peer in peers]
+        found = [row for row in in_turns(of_cell) if row]
         subject = next((row for row in found if row.peer == SUBJECT), None)
         fastest = best(found)
         silent = [load(row.peer).title for row in found if row.status in ("timeout", "failed", "not tried")]
@@ -77,6 +79,14 @@ def summary_table(rows: Iterable[Row], cells: Sequence[Cell], peers: Sequence[st
         times = "-" if fastest is None else f"{number(fastest.ratio)}x"
         lines.append(_line([cell.label, entry(subject), other, times, ", ".join(silent)]))
     return "\n".join(lines)
+
+
+def in_turns(rows: Sequence[Row | None]) -> list[Row | None]:
+    """The rows of a cell, this project's with the shortest of its times beside any of the peers."""
+    shortest = min((row.subject_steady for row in rows if row and row.subject_steady), default=None)
+    return [
+        replace(row, steady=shortest) if row and row.peer == SUBJECT and row.steady else row for row in rows
+    ]
 
 
 def best(rows: Iterable[Row | None]) -> Row | None:

@@ -1,6 +1,7 @@
 #include "engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <optional>
 
@@ -15,9 +16,9 @@ constexpr double kWorthAThread = 60e3;  // ns
 constexpr double kVectorStep = 0.5;     // ns for one gate on one vector, roughly
 constexpr double kPrepare = 20;         // ns for an angle, with its share of a matrix
 constexpr double kPrepareLanes = 120;   // the same on every lane
-constexpr double kCacheBytes = 1 << 19;  // of a state; twice as much costs half as much again
+constexpr int kCacheBits = 19;          // of a state in bytes; twice as much costs half as much again
 
-double cache_factor(double bytes) { return std::clamp(1 + 0.5 * std::log2(bytes / kCacheBytes), 1.0, 3.5); }
+double cache_factor(int bits) { return std::clamp(1 + 0.5 * (bits - kCacheBits), 1.0, 3.5); }
 constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 int64_t product(const std::vector<int64_t>& sizes) {
@@ -29,6 +30,7 @@ int64_t product(const std::vector<int64_t>& sizes) {
 // The rows of an array that the circuits of the grid take, one after the other.
 class RowOf {
  public:
+  // The grid has to stay as long as this.
   RowOf(const std::vector<int64_t>& grid, const std::vector<int64_t>& sizes) : grid_(grid), strides_(grid.size()) {
     int64_t stride = 1;
     for (size_t d = grid.size(); d-- > 0; stride *= sizes[d]) strides_[d] = sizes[d] == 1 ? 0 : stride;
@@ -44,7 +46,8 @@ class RowOf {
   }
 
  private:
-  std::vector<int64_t> grid_, strides_;
+  const std::vector<int64_t>& grid_;
+  std::vector<int64_t> strides_;
 };
 
 // How a grid's circuits are spread over blocks, each one vector of circuits.
@@ -73,15 +76,15 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
       if (mixed && sets == 1) continue;
       Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0, false};
       layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
-      const double vectors = std::ldexp(1.0, plan.num_qubits - bits);
-      const double bytes = vectors * sizeof(Amp<T>);
-      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * cache_factor(bytes);
+      const double vectors = double(int64_t(1) << (plan.num_qubits - bits));
+      const int byte_bits = plan.num_qubits - bits + std::countr_zero(sizeof(Amp<T>));
+      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * cache_factor(byte_bits);
       const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
       const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
       const double blocks = std::max<double>(1, layout.blocks()), turns = std::min<double>(threads, blocks);
       // States that leave the caches are better shared than held side by side.
-      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || bytes > 4 * kCacheBytes);
+      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || byte_bits > kCacheBits + 2);
       const double time = layout.time < kWorthAThread ? layout.time
                           : layout.as_team            ? layout.time / threads
                                                       : layout.time / blocks * std::ceil(blocks / turns);
@@ -185,7 +188,7 @@ struct BlockRows {
 class Gradient {
  public:
   Gradient(bool wanted, const std::vector<int64_t>& grid, const std::vector<int64_t>& sizes, int length)
-      : wanted_(wanted), length_(length), row_(wanted ? RowOf(grid, sizes) : RowOf({}, {})),
+      : wanted_(wanted), length_(length), row_(grid, wanted ? sizes : grid),
         sums_(wanted ? product(sizes) * length : 0) {}
 
   // Gives lanes the places in `memory` where a block adds its own; returns the memory behind them.

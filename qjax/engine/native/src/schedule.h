@@ -61,7 +61,7 @@ struct Pauli {
 struct Basis {
   std::vector<uint32_t> masks;                  // of the parities
   std::vector<std::vector<int32_t>> strings;    // numbers, for each of them
-  std::vector<uint16_t> places;                 // where an entry of the table finds its product
+  std::vector<uint16_t> places;                 // where an entry of the table finds its product; not in the first
 };
 
 // How a pass brings its lane qubits back to the bits of the lane: lane l of the result is lane

@@ -95,7 +95,14 @@ void form_sweeps(Schedule& schedule) {
 void find_bases(Schedule& schedule) {
   for (Pass& pass : schedule.passes) {
     if (pass.kind != Pass::kBlock) continue;
-    std::vector<Independent> spans;
+    // The first basis has the bits themselves, whether there are strings for them or not.
+    std::vector<Independent> spans(1);
+    pass.bases.resize(1);
+    for (uint32_t mask = 1; mask < pass.table_size(); mask *= 2) {
+      spans[0].add(mask);
+      pass.bases[0].masks.push_back(mask);
+      pass.bases[0].strings.emplace_back();
+    }
     for (size_t k = 0; k < pass.strings.size(); ++k) {
       const String& s = pass.strings[k];
       const uint32_t mask = s.local | (s.variant < 0 ? 0 : 1u << (pass.local_bits() + s.variant));
@@ -106,18 +113,19 @@ void find_bases(Schedule& schedule) {
         }
         Basis& basis = pass.bases[b];
         const auto same = std::find(basis.masks.begin(), basis.masks.end(), mask);
-        if (same == basis.masks.end()) {
-          if (mask && !spans[b].add(mask)) continue;
-          basis.masks.push_back(mask);
-          basis.strings.emplace_back();
-          basis.strings.back().push_back(int32_t(k));
-        } else {
+        if (same != basis.masks.end()) {
           basis.strings[same - basis.masks.begin()].push_back(int32_t(k));
+        } else if (b > 0 && (mask == 0 || spans[b].add(mask))) {
+          basis.masks.push_back(mask);
+          basis.strings.push_back({int32_t(k)});
+        } else {
+          continue;
         }
         break;
       }
     }
-    for (Basis& basis : pass.bases) {
+    for (size_t b = 1; b < pass.bases.size(); ++b) {
+      Basis& basis = pass.bases[b];
       basis.places.resize(pass.table_size());
       for (size_t x = 0; x < basis.places.size(); ++x)
         for (size_t bit = 0; bit < basis.masks.size(); ++bit)

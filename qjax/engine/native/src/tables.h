@@ -33,38 +33,47 @@ struct Gates {
   }
 };
 
+// products[x] = the product of a basis's strings where the bits of x are their parities.
+template <class T>
+void multiply_out(const Pass& pass, const Basis& basis, const Values<T>& values, bool backward, Amp<T>* products) {
+  using Factors = typename Values<T>::Factors;
+  for (size_t bit = 0; bit < basis.masks.size(); ++bit) {
+    const size_t half = size_t(1) << bit;
+    Factors both{};
+    bool any = false;
+    for (int32_t k : basis.strings[bit]) {
+      const String& s = pass.strings[k];
+      if (backward && s.source == String::kStart) continue;
+      const Factors f = values.factors(s);
+      both = any ? Factors{both.even * f.even, both.odd * f.odd, both.even_is_one && f.even_is_one} : f;
+      any = true;
+    }
+    if (!any) {
+      std::copy_n(products, half, products + half);
+    } else if (both.even_is_one) {
+      for (size_t x = 0; x < half; ++x) products[x + half] = products[x] * both.odd;
+    } else {
+      for (size_t x = 0; x < half; ++x) {
+        const Amp<T> before = products[x];
+        products[x] = before * both.even;
+        products[x + half] = before * both.odd;
+      }
+    }
+  }
+}
+
 // table[variant][x] = scale * the product of the pass's strings at local index x; backward without those that
 // make the state. `room` holds as much as a table.
 template <class T>
 void build_table(const Pass& pass, const Values<T>& values, typename Lanes<T>::V scale, bool backward, Amp<T>* table,
                  Amp<T>* room) {
   using V = typename Lanes<T>::V;
-  using Factors = typename Values<T>::Factors;
-  const size_t size = pass.table_size();
-  if (pass.bases.empty()) std::fill_n(table, size, Amp<T>{scale, V{}});
-  for (const Basis& basis : pass.bases) {
-    const bool is_first = &basis == &pass.bases.front();
-    room[0] = {is_first ? scale : V{} + 1, V{}};
-    for (size_t bit = 0; bit < basis.masks.size(); ++bit) {
-      const size_t half = size_t(1) << bit;
-      Factors both{};
-      bool any = false;
-      for (int32_t k : basis.strings[bit]) {
-        const String& s = pass.strings[k];
-        if (backward && s.source == String::kStart) continue;
-        const Factors f = values.factors(s);
-        both = any ? Factors{both.even * f.even, both.odd * f.odd, both.even_is_one && f.even_is_one} : f;
-        any = true;
-      }
-      for (size_t x = 0; x < half; ++x) {
-        room[x + half] = any ? room[x] * both.odd : room[x];
-        if (any && !both.even_is_one) room[x] = room[x] * both.even;
-      }
-    }
-    for (size_t x = 0; x < size; ++x) {
-      const Amp<T>& product = room[basis.places[x]];
-      table[x] = is_first ? product : table[x] * product;
-    }
+  table[0] = {scale, V{}};
+  multiply_out(pass, pass.bases[0], values, backward, table);
+  for (size_t b = 1; b < pass.bases.size(); ++b) {
+    room[0] = {V{} + 1, V{}};
+    multiply_out(pass, pass.bases[b], values, backward, room);
+    for (size_t x = 0; x < pass.table_size(); ++x) table[x] = table[x] * room[pass.bases[b].places[x]];
   }
 }
 

@@ -53,9 +53,9 @@ inline V spread(double x) {
 
 // The unit number along z; 1 where z is too small to have a direction.
 template <class V>
-inline Complex<V> direction(const Complex<V>& z, V size) {
+inline Complex<V> direction(const Complex<V>& z, V size, V inverse) {
   const auto has = size > 1e-30f;
-  return {has ? z.re / size : V{} + 1, has ? z.im / size : V{}};
+  return {has ? z.re * inverse : V{} + 1, has ? z.im * inverse : V{}};
 }
 
 // Only the first column (p, q) and the determinant d are followed: the second column is d (-q*, p*).
@@ -93,9 +93,10 @@ Split<V> split(const FactorRef* factors, int count, TurnOf&& turn_of) {
   Split<V> out;
   out.cosine = root(p.re * p.re + p.im * p.im);
   out.sine = root(q.re * q.re + q.im * q.im);
-  out.tangent = out.sine / out.cosine;
-  out.phase = direction(p, out.cosine);
-  const Complex<V> to = direction(q, out.sine);
+  const V one = spread<V>(1), over_cosine = one / out.cosine, over_sine = one / out.sine;
+  out.tangent = out.sine * over_cosine;
+  out.phase = direction(p, out.cosine, over_cosine);
+  const Complex<V> to = direction(q, out.sine, over_sine);
   out.post = to * conj(out.phase);
   out.pre = d * conj(to * out.phase);
   return out;
