@@ -40,7 +40,7 @@ def fuzzer(tmp_path_factory):
     if compiler is None or not probe or probe.returncode:
         pytest.skip("there is no C++ compiler with sanitizers")
     levels = ["-march=x86-64-v2"] if platform.machine() in ("x86_64", "AMD64") else []
-    names = ("decode", "schedule", "sweeps", "engine", "memory", "parallel")
+    names = ("decode", "schedule", "lanes", "sweeps", "engine", "memory", "parallel")
     sources = [str(SOURCES / f"{name}.cpp") for name in names]
     program = folder / "native_fuzz"
     main = str(Path(__file__).parent / "native_fuzz.cpp")

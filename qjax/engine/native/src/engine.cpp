@@ -299,18 +299,22 @@ Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backw
   const double amplitudes = std::ldexp(1.0, plan.num_qubits);
   Description out;
   Workspace<T> space;
-  // The way back does every pass on both states.
-  const double times = backward ? 3 : 1;
-  for (const Pass& pass : grid.schedule().passes) {
-    if (pass.kind == Pass::kMeasure) continue;
-    // A complex product has 6 operations; RY takes 3 on each of the parts; a general matrix on a lane takes 14.
-    double flops = pass.strings.empty() ? 0 : 6;
-    if (pass.kind == Pass::kBlock) flops += 6.0 * pass.chains.size() + 14.0 * pass.lane_chains.size();
-    if (pass.kind == Pass::kRotation) flops += 6;
-    if (pass.kind == Pass::kDense) flops += std::ldexp(8.0, int(pass.dense->qubits.size()));
-    out.passes += times;
-    out.flops += times * flops * amplitudes;
+  // The way back does every pass on both states, and reads overlaps off them: 8 for each one-qubit gate.
+  const double times = backward ? 3 : 1, overlaps = backward ? 8 : 0;
+  const Schedule& schedule = grid.schedule();
+  for (const Sweep& sweep : schedule.sweeps) {
+    if (schedule.passes[sweep.begin].kind == Pass::kMeasure) continue;
     out.bytes += times * 2 * amplitudes * 2 * sizeof(T);
+    for (int32_t k = sweep.begin; k < sweep.end; ++k) {
+      const Pass& pass = schedule.passes[k];
+      const double qubits = pass.kind == Pass::kBlock ? double(pass.chains.size() + pass.lane_chains.size()) : 0;
+      // A complex product has 6 operations; RY, its cosine taken out, 2 on each of the parts.
+      double flops = (pass.strings.empty() ? 0 : 6) + 4 * qubits;
+      if (pass.kind == Pass::kRotation) flops += 6;
+      if (pass.kind == Pass::kDense) flops += std::ldexp(8.0, int(pass.dense->qubits.size()));
+      out.passes += times;
+      out.flops += (times * flops + overlaps * qubits) * amplitudes;
+    }
   }
   out.working_set = double(space.lay_out(plan, grid.schedule(), sets > 1, backward, nullptr));
   out.per_vector = grid.per_block();

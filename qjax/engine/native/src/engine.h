@@ -38,9 +38,9 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& 
 
 // What circuits take, for people who want to know before they run them: S parameter sets times B samples.
 struct Description {
-  double passes = 0;         // over a circuit's state, prologue and diagonals included
+  double passes = 0;         // over a circuit's state; the first layer takes none
   double flops = 0;          // of a circuit
-  double bytes = 0;          // of its state that passes read and write
+  double bytes = 0;          // of its state that sweeps, each of one pass or several, read and write
   double working_set = 0;    // bytes of one thread
   double per_vector = 0;     // circuits that run side by side in a thread
   double threads = 0;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "lanes.h"
 #include "sweeps.h"
 
 namespace qjax {
@@ -11,9 +12,7 @@ namespace {
 class Scheduler {
  public:
   Scheduler(const Plan& plan, Schedule& out)
-      : plan_(plan), out_(out), lanes_((1u << out.lane_bits) - 1), pending_(plan.num_qubits) {
-    for (int bit = 0; bit < out.lane_bits; ++bit) lane_qubits_[bit] = plan.num_qubits - 1 - bit;
-  }
+      : plan_(plan), out_(out), lanes_(plan.num_qubits, out.lane_bits), pending_(plan.num_qubits) {}
 
   void run(bool exact_state) {
     steps(plan_.steps, 0, 0);
@@ -125,18 +124,17 @@ class Scheduler {
     if (step.kind == Step::kFlip) return frame().flip(a);
     const int b = step.qubits[1];
     if (step.kind == Step::kExchange) {
-      for (int bit = 0; bit < out_.lane_bits; ++bit)
-        lane_qubits_[bit] = lane_qubits_[bit] == a ? b : lane_qubits_[bit] == b ? a : lane_qubits_[bit];
+      lanes_.exchange(a, b);
       return frame().exchange(a, b);
     }
-    if (lane_of(a) < 0 || lane_of(b) >= 0) return frame().controlled_flip(a, b);
+    if (lanes_.bit_of(a) < 0 || lanes_.bit_of(b) >= 0) return frame().controlled_flip(a, b);
     // A control in the lane and a target across vectors: amplitudes have to move.
     build_product();
-    if (!lanes_are_sorted()) block_pass({}, {});
+    if (!lanes_.are_sorted(frame())) block_pass({}, {});
     Pass pass;
     pass.kind = Pass::kMove;
     pass.axes[0] = frame().axes[b];
-    pass.lane_bits = {lane_of(a)};
+    pass.lane_bits = {lanes_.bit_of(a)};
     for (String& s : deferred_)
       if (parity(s.row & pass.axes[0].flip)) s.row ^= 1u << pass.lane_bits[0];
     out_.work += 0.5;
@@ -198,12 +196,6 @@ class Scheduler {
     out_.passes.push_back(std::move(pass));
   }
 
-  int lane_of(int qubit) const {
-    for (int bit = 0; bit < out_.lane_bits; ++bit)
-      if (lane_qubits_[bit] == qubit) return bit;
-    return -1;
-  }
-
   struct Placed {
     int qubit;
     int32_t chain;
@@ -215,7 +207,7 @@ class Scheduler {
       if (pending_[q].empty()) continue;
       const Placed placed{q, add_chain(pending_[q], true)};
       pending_[q].clear();
-      (lane_of(q) < 0 ? across : within).push_back(placed);
+      (lanes_.bit_of(q) < 0 ? across : within).push_back(placed);
     }
     if (across.empty() && within.empty()) return;
     out_.work += double(across.size()) + 1.5 * within.size();
@@ -260,57 +252,9 @@ class Scheduler {
     deferred_.push_back({String::kPost, placed.chain, axis.row, 0, -1, uint8_t(axis.one)});
   }
 
-  bool lanes_are_sorted() {
-    for (int bit = 0; bit < out_.lane_bits; ++bit) {
-      const Axis& axis = frame().axes[lane_qubits_[bit]];
-      if (axis.flip != 1u << bit || axis.row != 1u << bit || axis.one) return false;
-    }
-    for (int q = 0; q < plan_.num_qubits; ++q)
-      if (lane_of(q) < 0 && frame().axes[q].flip & lanes_) return false;
-    return true;
-  }
-
-  void sort_lanes(Pass& pass) {
-    pass.sorts = true;
-    LaneSort &sort = pass.sort, &unsort = pass.unsort;
-    sort = unsort = {};
-    for (int l = 0; l < 1 << out_.lane_bits; ++l) {
-      uint32_t from = 0;
-      for (int k = 0; k < out_.lane_bits; ++k)
-        if (l >> k & 1) from ^= frame().axes[lane_qubits_[k]].flip;
-      sort.order[l] = uint8_t(from);
-      unsort.order[from] = uint8_t(l);
-    }
-    // The lane on which all lane qubits read zero, as a function of the vector.
-    for (int k = 0; k < out_.lane_bits; ++k) {
-      const Axis& axis = frame().axes[lane_qubits_[k]];
-      const uint32_t row = axis.row >> out_.lane_bits;
-      for (int j = 0; j < out_.lane_bits; ++j)
-        if (axis.flip >> j & 1) sort.rows[j] ^= row;
-      for (int j = 0; j < out_.lane_bits; ++j)
-        if (k == j) unsort.rows[j] ^= row;
-      if (axis.one) sort.start ^= axis.flip, unsort.start ^= 1u << k;
-    }
-    auto moved = [&](uint32_t& row, uint8_t* one) {
-      uint32_t out = row & ~lanes_;
-      for (int j = 0; j < out_.lane_bits; ++j) {
-        if (row >> j & 1) {
-          out ^= sort.rows[j] << out_.lane_bits;
-          if (one) *one ^= sort.start >> j & 1;
-        }
-        if (parity(row & lanes_ & sort.order[1 << j])) out ^= 1u << j;
-      }
-      row = out;
-    };
-    for (String& s : deferred_) moved(s.row, &s.one);
-    for (int q = 0; q < plan_.num_qubits; ++q)
-      if (lane_of(q) < 0) frame().axes[q].flip &= ~lanes_;
-    for (int bit = 0; bit < out_.lane_bits; ++bit) frame().axes[lane_qubits_[bit]] = {1u << bit, 1u << bit, 0};
-  }
-
   void block_pass(const std::vector<Placed>& across, const std::vector<Placed>& within) {
     Pass pass;
-    if (!lanes_are_sorted()) sort_lanes(pass);
+    if (!lanes_.are_sorted(frame())) lanes_.sort(frame(), deferred_, pass);
     const int lane_bits = out_.lane_bits, vector_bits = plan_.num_qubits - lane_bits, size = int(across.size());
     Independent independent;
     uint32_t flips[kMaxLocalBits];
@@ -324,7 +268,7 @@ class Scheduler {
     }
     for (const Placed& p : within) {
       pass.lane_chains.push_back(p.chain);
-      pass.lane_bits.push_back(lane_of(p.qubit));
+      pass.lane_bits.push_back(lanes_.bit_of(p.qubit));
     }
     // Directions that leave the block's qubits alone.
     for (uint32_t bits = ((1u << vector_bits) - 1) & ~independent.pivots(); bits; bits &= bits - 1)
@@ -368,7 +312,7 @@ class Scheduler {
     }
     for (int j = 0; j < size; ++j)
       pass.strings.push_back({String::kPre, across[j].chain, 0, 1u << (pass.num_free + j), -1, 0});
-    for (const Placed& p : within) pass.strings.push_back({String::kPre, p.chain, 1u << lane_of(p.qubit), 0, -1, 0});
+    for (const Placed& p : within) pass.strings.push_back({String::kPre, p.chain, 1u << lanes_.bit_of(p.qubit), 0, -1, 0});
     for (const auto& group : {across, within})
       for (const Placed& p : group) defer_post(p);
     out_.work += 2;
@@ -418,18 +362,9 @@ class Scheduler {
     return pass;
   }
 
-  static void find_sort_offsets(Pass& pass) {
-    if (!pass.sorts) return;
-    for (uint32_t offset : pass.offsets) {
-      pass.sort_offsets.push_back(uint8_t(pass.sort.first(offset) ^ pass.sort.start));
-      pass.unsort_offsets.push_back(uint8_t(pass.unsort.first(offset) ^ pass.unsort.start));
-    }
-  }
-
   const Plan& plan_;
   Schedule& out_;
-  const uint32_t lanes_;
-  int lane_qubits_[4] = {};
+  LaneQubits lanes_;
   std::vector<std::vector<Waiting>> pending_;
   std::vector<String> deferred_;
   bool in_prologue_ = true, is_waiting_ = false;
