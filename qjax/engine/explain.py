@@ -26,8 +26,8 @@ from qjax.engine.program import (
 from qjax.observables import PauliSum
 
 # Of the rate at which this machine multiplies matrices: what passes over states have been seen to reach.
-_REACHED = {"native": 0.5, "xla": 0.2}
-_CACHE_BYTES = 2**20
+_REACHED = {"native": 0.7, "xla": 0.2}
+_CACHE_BYTES = 2**22
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def explain(
     rate *= _REACHED[name.split()[0]] * 8 / itemsize * (threads / _num_cores())
     seconds = num_circuits * flops / rate
     if working_set > _CACHE_BYTES:
-        seconds = max(seconds, num_circuits * moved / bandwidth)
+        seconds = max(seconds, num_circuits * moved / (bandwidth * threads))
     return Explanation(
         engine=name,
         num_qubits=circuit.num_qubits,
