@@ -15,7 +15,7 @@ namespace {
 
 // Large states are put on the system's large pages.
 constexpr std::align_val_t kPage{4096}, kLargePage{size_t(2) << 20};
-constexpr size_t kLarge = size_t(1) << 20;
+constexpr size_t kLarge = size_t(4) << 20;
 
 double physical_memory() {
   static const double bytes = double(sysconf(_SC_PHYS_PAGES)) * double(sysconf(_SC_PAGE_SIZE));

@@ -14,9 +14,6 @@ struct State {
   uint32_t lane_mask() const { return (1u << lane_bits) - 1; }
   uint32_t num_vectors() const { return 1u << (num_qubits - lane_bits); }
 
-  // Whether the state is larger than the caches next to a core.
-  bool spills() const { return num_vectors() * sizeof(Amp<T>) > (size_t(3) << 19); }
-
   template <bool kExchange>
   Amp<T> load(uint32_t address) const {
     Amp<T> amp = data[address >> lane_bits];
