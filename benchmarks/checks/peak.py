@@ -27,8 +27,8 @@ def flops_of(cell: Cell) -> float:
 
     One-qubit gates in a row are diagonal * RY * diagonal. RY is real and, up to a factor that goes into
     a diagonal, one multiply-add for each real component: 4 flops for each amplitude and qubit. The diagonals
-    are one complex product for each amplitude and pass: 6 flops. CNOTs move no numbers, and the first layer acts
-    on a product state: neither counts, nor does what is done once for many amplitudes.
+    are one complex product for each amplitude and pass: 6 flops. CNOTs move no numbers, and the first layer
+    acts on a product state: neither counts, nor does what is done once for many amplitudes.
 
     Args:
         cell: a cell of the model with the task "spsa": two parameter sets.
@@ -68,8 +68,8 @@ def check(bench: Bench) -> list[Finding]:
     flops = flops_of(_CELL)
     part = median(flops / seconds / 1e9 / peak for peak, seconds in zip(peaks, times, strict=True))
     found = (
-        f"{number(part)} (counting 4 flops for each qubit and 6 for each pass, {flops / 1e9:.2f} GFLOP in all; "
-        f"peak {max(peaks):.0f} GFLOP/s)"
+        f"{number(part)} (counting 4 flops for each qubit and 6 for each pass, "
+        f"{flops / 1e9:.2f} GFLOP in all; peak {max(peaks):.0f} GFLOP/s)"
     )
     return [Finding(what, f"at least {GOAL}", found, part >= GOAL)]
 
