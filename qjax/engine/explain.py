@@ -28,6 +28,7 @@ from qjax.observables import PauliSum
 # Of the rate at which this machine multiplies matrices: what passes over states have been seen to reach.
 _REACHED = {"native": 0.7, "xla": 0.2}
 _CACHE_BYTES = 2**22
+_CORES_TO_FILL_MEMORY = 2
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def explain(
     rate *= _REACHED[name.split()[0]] * 8 / itemsize * (threads / _num_cores())
     seconds = num_circuits * flops / rate
     if working_set > _CACHE_BYTES:
-        seconds = max(seconds, num_circuits * moved / (bandwidth * threads))
+        seconds = max(seconds, num_circuits * moved / (bandwidth * min(threads, _CORES_TO_FILL_MEMORY)))
     return Explanation(
         engine=name,
         num_qubits=circuit.num_qubits,

@@ -313,6 +313,18 @@ def test_a_circuit_that_threads_share(ring):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-10), found, expected)
 
 
+def test_sums_over_large_states_keep_their_digits():
+    num_qubits = 22
+    ops = [Op("ry", (q,), Angle(feature=0)) for q in range(num_qubits)]
+    ops += [Op("cx", (0, 1)), Op("ry", (1,), Angle(feature=0))]
+    circuit = Circuit(num_qubits, tuple(ops), 0, 1)
+    wanted = (PauliSum("I"), PauliSum("Z0"), PauliSum(f"Z{num_qubits - 1}"), PauliSum("X2"))
+    angle = 1.3
+    values = native.expectations(circuit, wanted, jnp.zeros((1, 1, 0)), jnp.full((1, 1, 1), angle))
+    expected = [1.0, np.cos(angle), np.cos(angle), np.sin(angle)]
+    np.testing.assert_allclose(values[0, 0], expected, atol=2e-6)
+
+
 @pytest.mark.parametrize("kind", ["chain", "ring", "mixed"])
 def test_a_state_that_goes_through_the_caches_in_tiles(kind):
     num_qubits = 18

@@ -112,6 +112,7 @@ class Grid {
 
   const Schedule& schedule() const { return *schedule_; }
   int per_block() const { return int(layout_.per_block); }
+  bool mixed() const { return layout_.mixed; }
   int threads() const { return helpers_ + 1; }
   int lane_bits() const { return layout_.lane_bits; }
   // The circuit of a lane; lanes beyond the last circuit repeat it.
@@ -165,7 +166,6 @@ template <class T>
 void find_rows(Rows<T>& rows, const Plan& plan, const Grid<T>& grid, int64_t block, const Rowed& params,
                const RowOf& param_row, const Rowed& features, const RowOf& feature_row) {
   rows = {};
-  rows.shared_params = true;
   int64_t circuit = grid.circuit(block, 0), param = param_row(circuit), feature = feature_row(circuit);
   for (int l = 0; l < Lanes<T>::kWidth; ++l) {
     if (grid.circuit(block, l) != circuit) {  // then it is the next one
@@ -174,7 +174,6 @@ void find_rows(Rows<T>& rows, const Plan& plan, const Grid<T>& grid, int64_t blo
     }
     rows.params[l] = static_cast<const T*>(params.data) + param * plan.num_params;
     rows.features[l] = static_cast<const T*>(features.data) + feature * plan.num_features;
-    rows.shared_params &= rows.params[l] == rows.params[0];
   }
 }
 
@@ -316,7 +315,7 @@ Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backw
       out.flops += (times * flops + overlaps * qubits) * amplitudes;
     }
   }
-  out.working_set = double(space.lay_out(plan, grid.schedule(), sets > 1, backward, nullptr));
+  out.working_set = double(space.lay_out(plan, schedule, grid.mixed(), backward, nullptr));
   out.per_vector = grid.per_block();
   out.threads = grid.threads();
   return out;

@@ -6,6 +6,17 @@
 
 namespace qjax {
 
+// term(begin) + ... + term(begin + count - 1), by halves: one long sum over a large state would lose digits.
+template <class V, class Term>
+V sum_by_halves(uint32_t begin, uint32_t count, const Term& term) {
+  constexpr uint32_t kTogether = 128;
+  if (count > kTogether)
+    return sum_by_halves<V>(begin, count / 2, term) + sum_by_halves<V>(begin + count / 2, count - count / 2, term);
+  V sum{};
+  for (uint32_t k = begin; k < begin + count; ++k) sum += term(k);
+  return sum;
+}
+
 // psi <- a psi + b (-1)^(...) psi(. ^ flip) for flips within the vector; the sign is the string's.
 template <class T>
 void lane_rotation(const State<T>& state, const Pauli& pauli, const Amp<T>& a, const Amp<T>& b) {
@@ -80,16 +91,13 @@ typename Lanes<T>::V overlap(const State<T>& psi, const State<T>& lambda, const 
   const V signs[2] = {V{} + 1, V{} - 1};
   V sum{};
   auto pass = [&]<bool kExchange>() {
-    for (uint32_t v = 0; v < psi.num_vectors(); ++v) {
+    sum = sum_by_halves<V>(0, psi.num_vectors(), [&](uint32_t v) -> V {
       const uint32_t address = v << psi.lane_bits;
       const V sign = signs[parity(address & pauli.row) ^ pauli.one];
       const Amp<T> p = psi.template load<kExchange>(address ^ pauli.flip);
       const Amp<T> l = lambda.data[v];
-      if (pauli.power & 1)
-        sum -= sign * (l.re * p.re + l.im * p.im);
-      else
-        sum += sign * (l.re * p.im - l.im * p.re);
-    }
+      return sign * (pauli.power & 1 ? -(l.re * p.re + l.im * p.im) : l.re * p.im - l.im * p.re);
+    });
   };
   if (pauli.flip & psi.lane_mask())
     pass.template operator()<true>();
@@ -161,6 +169,7 @@ void apply_phases(const State<T>& state, const std::vector<String>& strings, con
       sides[count][0] = inverse ? conj(f.even) : f.even;
       sides[count++][1] = inverse ? conj(f.odd) : f.odd;
     }
+    if (count == 0) continue;
     for (uint32_t v = 0; v < state.num_vectors(); ++v) {
       Amp<T> a = state.data[v];
       for (size_t k = 0; k < count; ++k) a = a * sides[k][parity((v << state.lane_bits) & rows[k])];

@@ -34,7 +34,7 @@ struct Store {
   std::vector<Kept> buffers;
   size_t total = 0;
   // Clearing the pages of a large state anew takes as long as some passes over it.
-  const size_t most = std::max(size_t(256) << 20, size_t(physical_memory() / 16));
+  const size_t most = std::clamp(size_t(physical_memory() / 16), size_t(1) << 28, size_t(1) << 30);
   Store() { buffers.reserve(kMaxBuffers); }  // so that giving back never fails
 };
 

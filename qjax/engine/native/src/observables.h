@@ -52,14 +52,13 @@ void expectations(const State<T>& psi, const Schedule& schedule, const Plan& pla
     auto pass = [&]<bool kExchange>() {
       for (size_t t = start; t < end; ++t) {
         const Pauli pauli = schedule.terms[t];
-        V sum{};
-        for (uint32_t v = 0; v < psi.num_vectors(); ++v) {
+        const V sum = sum_by_halves<V>(0, psi.num_vectors(), [&](uint32_t v) -> V {
           const uint32_t address = v << psi.lane_bits;
           const V sign = signs[parity(address & pauli.row)];
           const Amp<T> a = psi.data[v];
           const Amp<T> b = psi.template load<kExchange>(address ^ flip);
-          sum += sign * (pauli.power & 1 ? a.re * b.im - a.im * b.re : a.re * b.re + a.im * b.im);
-        }
+          return sign * (pauli.power & 1 ? a.re * b.im - a.im * b.re : a.re * b.re + a.im * b.im);
+        });
         sums[t] = sum * lane_signs<T>(pauli.row & psi.lane_mask());
         if ((pauli.power >> 1) ^ pauli.one) sums[t] = -sums[t];
       }

@@ -1,8 +1,9 @@
 // The first layer: the product state that it leaves, and gradients through it.
 //
 // The state is real and a product, psi(x) = prod_q c_q(x_q), as the layer's last diagonals wait. Gradients need
-// lambda summed over all qubits but one with the others' factors. Sums over the lower and over the upper half of
-// an address, in one reading, leave two small problems of the same kind.
+// lambda summed over all qubits but one with the others' factors. One reading sums it over the upper bits of an
+// address, which leaves few numbers for the lower ones, and over the lower bits, which leaves a smaller problem
+// of the same kind.
 #pragma once
 
 #include "adjoint.h"

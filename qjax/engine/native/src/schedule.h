@@ -103,6 +103,7 @@ struct Pass {
   // kBlock: multiplied before the gates. kDiagonal: the pass. kMeasure: whose gradients are taken here.
   std::vector<String> strings;
   std::vector<Basis> bases;          // kBlock
+  std::vector<int32_t> everywhere;   // kBlock: numbers of the strings on the lane alone
   Pauli pauli;                       // kRotation; its chain is chains[0]
   const Step* dense = nullptr;       // kDense
   Axis axes[4];                      // kDense; kMove: axes[0] the target, lane_bits[0] the control
@@ -139,7 +140,8 @@ struct Schedule {
   bool builds_product = false;      // whether the product state has to be there before the first pass
   std::vector<Pass> passes;
   std::vector<Sweep> sweeps;
-  size_t table_size = 0;            // of a sweep
+  size_t table_size = 0;            // of the sweep that needs most
+  int32_t longest_sweep = 1;
   Measurement measurement;
   Frame start, frame;               // at the product state, and at the end
   std::vector<Pauli> terms;         // the plan's terms in it

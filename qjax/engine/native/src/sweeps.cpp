@@ -65,7 +65,7 @@ int find_variant(Pass& pass, uint32_t row) {
 void form_sweeps(Schedule& schedule) {
   auto& passes = schedule.passes;
   const int vector_bits = schedule.num_qubits - schedule.lane_bits;
-  constexpr int kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
+  constexpr int kLeastTileBits = 10, kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
   const int limit = vector_bits > kTileBits + 1 ? std::min(kTileBits, vector_bits - kTilesAtLeast) : 0;
   for (int32_t begin = 0, end; begin < int32_t(passes.size()); begin = end) {
     end = begin + 1;
@@ -78,6 +78,8 @@ void form_sweeps(Schedule& schedule) {
         if (wider.count() > limit) break;
         tile = wider;
       }
+      // Tiles of a few blocks would not be worth going from one to the next.
+      for (int bit = 0; bit < vector_bits && tile.count() < std::min(limit, kLeastTileBits); ++bit) tile.add(1u << bit);
       std::vector<Pass> tiled(passes.begin() + begin, passes.begin() + end);
       const auto first_bad = std::find_if(tiled.begin(), tiled.end(), [&](Pass& pass) {
         return !take_tile(pass, tile, vector_bits, schedule.lane_bits);
@@ -89,6 +91,7 @@ void form_sweeps(Schedule& schedule) {
     size_t table_size = 0;
     for (int32_t k = begin; k < end; ++k) table_size += passes[k].table_size();
     schedule.table_size = std::max(schedule.table_size, table_size);
+    schedule.longest_sweep = std::max(schedule.longest_sweep, end - begin);
   }
 }
 
@@ -106,6 +109,10 @@ void find_bases(Schedule& schedule) {
     for (size_t k = 0; k < pass.strings.size(); ++k) {
       const String& s = pass.strings[k];
       const uint32_t mask = s.local | (s.variant < 0 ? 0 : 1u << (pass.local_bits() + s.variant));
+      if (mask == 0) {
+        pass.everywhere.push_back(int32_t(k));
+        continue;
+      }
       for (size_t b = 0;; ++b) {
         if (b == spans.size()) {
           spans.emplace_back();
@@ -115,7 +122,7 @@ void find_bases(Schedule& schedule) {
         const auto same = std::find(basis.masks.begin(), basis.masks.end(), mask);
         if (same != basis.masks.end()) {
           basis.strings[same - basis.masks.begin()].push_back(int32_t(k));
-        } else if (b > 0 && (mask == 0 || spans[b].add(mask))) {
+        } else if (b > 0 && spans[b].add(mask)) {
           basis.masks.push_back(mask);
           basis.strings.push_back({int32_t(k)});
         } else {

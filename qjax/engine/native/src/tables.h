@@ -63,12 +63,15 @@ void multiply_out(const Pass& pass, const Basis& basis, const Values<T>& values,
 }
 
 // table[variant][x] = scale * the product of the pass's strings at local index x; backward without those that
-// make the state. `room` holds as much as a table.
+// make the state. `room` holds as much as the table.
 template <class T>
 void build_table(const Pass& pass, const Values<T>& values, typename Lanes<T>::V scale, bool backward, Amp<T>* table,
                  Amp<T>* room) {
   using V = typename Lanes<T>::V;
   table[0] = {scale, V{}};
+  for (int32_t k : pass.everywhere)
+    if (!(backward && pass.strings[k].source == String::kStart))
+      table[0] = table[0] * values.factors(pass.strings[k]).even;
   multiply_out(pass, pass.bases[0], values, backward, table);
   for (size_t b = 1; b < pass.bases.size(); ++b) {
     room[0] = {V{} + 1, V{}};

@@ -16,7 +16,7 @@ struct Rows {
   const T* features[Lanes<T>::kWidth];
   double* param_gradients[Lanes<T>::kWidth];
   double* feature_gradients[Lanes<T>::kWidth];
-  bool shared_params, shared_param_gradients;
+  bool shared_param_gradients;
 };
 
 // Of half an angle.

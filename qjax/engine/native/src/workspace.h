@@ -39,10 +39,10 @@ struct Workspace {
     if (plan.has_dense) take(dense, 256);
     values.lay_out(schedule, mixed, take);
     take(table, schedule.table_size);
-    take(room, size_t(2) << (kMaxLocalBits + kMaxVariants));
-    take(gates, kMaxSweepPasses);
+    take(room, schedule.table_size);
+    take(gates, schedule.longest_sweep);
     take(sums, size_t(Team::kParts) << kMaxLocalBits);
-    if (backward) take(parts, size_t(Team::kParts) * kMaxSweepPasses);
+    if (backward) take(parts, size_t(Team::kParts) * schedule.longest_sweep);
     take(term_weights, plan.terms.size());
     take(term_sums, plan.terms.size());
     take(results, plan.num_observables);
