@@ -122,7 +122,7 @@ def test_the_report_is_what_the_store_holds(qjax):
 
 
 def test_a_killed_suite_goes_on_where_it_was(qjax):
-    write_suite(EXACT, SPSA, epochs=120)
+    write_suite(EXACT, SPSA, epochs=1000)
     process = start("bench", "suite.toml", "--json")
     try:
         while process.poll() is None:
