@@ -167,7 +167,7 @@ class AdjointStages {
   AdjointStages(const Pass& pass, const Gates<T>& gates, Undo undo) : pass_(pass), gates_(gates) {
     const int size = int(pass.chains.size());
     count_ = stages(size, kAdjointGroup);
-    const bool in_lanes = pass.works_in_lanes() || size == 0;
+    const bool in_lanes = pass.works_in_lanes();
     if (undo == Undo::kNone)
       choose<Undo::kNone, false>(size, in_lanes);
     else if (undo == Undo::kLambda)
@@ -209,13 +209,7 @@ class AdjointStages {
   }
   template <Undo kUndo, bool kSteep>
   static InLanes choose_lanes(int bits) {
-    switch (bits) {
-      case 0: return lane_adjoint_stage<T, 0, kUndo, kSteep>;
-      case 1: return lane_adjoint_stage<T, 1, kUndo, kSteep>;
-      case 2: return lane_adjoint_stage<T, 2, kUndo, kSteep>;
-      case 3: return lane_adjoint_stage<T, 3, kUndo, kSteep>;
-      default: return lane_adjoint_stage<T, 4, kUndo, kSteep>;
-    }
+    return with_lane_bits(bits, []<int L>() -> InLanes { return lane_adjoint_stage<T, L, kUndo, kSteep>; });
   }
 
   const Pass& pass_;
@@ -243,11 +237,9 @@ void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass
   here.sums = overlaps.weights;
   for (uint32_t b = begin; b < end; ++b) {
     const bool negative = seed.weights && blocks.sign(seed.row);
-    const Amp<T>* of_block = table + (size_t(blocks.variant()) << here.local_bits);
-    const uint32_t vector = blocks.base();
-    blocks.next();
-    here.move(of_block, vector, blocks.base());
-    there.move(of_block, vector, blocks.base());
+    const Blocks::Step step = blocks.step();
+    here.move(table, step);
+    there.move(table, step);
     if (seed.weights)
       for (uint32_t x = 0; x < 1u << here.local_bits; ++x) {
         const auto w = negative ? -seed.weights[x] : seed.weights[x];

@@ -18,20 +18,28 @@ class Blocks {
       if (code() >> c & 1) base_ ^= pass.columns[c];
   }
   uint32_t base() const { return base_; }
+  // A block and the one that comes after it.
+  struct Step {
+    uint32_t vector, variant, next;
+  };
+  Step step() {
+    Step out{base_, variant(), 0};
+    const uint32_t column = __builtin_ctz(++number_);
+    if (column < pass_.columns.size()) base_ ^= pass_.columns[column];
+    out.next = base_;
+    return out;
+  }
   // Parity of a row over the columns that lead to the block.
   uint32_t sign(uint32_t row) const { return parity(row & code()); }
+
+ private:
   // Which of the tables the block takes.
   uint32_t variant() const {
     uint32_t out = 0;
     for (int k = 0; k < pass_.num_variants; ++k) out |= sign(pass_.variant_rows[k]) << k;
     return out;
   }
-  void next() {
-    const uint32_t column = __builtin_ctz(++number_);
-    if (column < pass_.columns.size()) base_ ^= pass_.columns[column];
-  }
 
- private:
   uint32_t code() const { return number_ ^ number_ >> 1; }
   const Pass& pass_;
   uint32_t number_, base_;
@@ -66,11 +74,11 @@ struct Block {
   }
 
   // Goes on to the block that was next.
-  void move(const Amp<T>* its_table, uint32_t its_vector, uint32_t next) {
-    table = its_table;
-    vector = its_vector;
+  void move(const Amp<T>* tables, const Blocks::Step& step) {
+    table = tables + (size_t(step.variant) << local_bits);
+    vector = step.vector;
     std::swap(here_, next_);
-    place(next);
+    place(step.next);
   }
 
   Amp<T>& operator[](uint32_t x) const { return *reinterpret_cast<Amp<T>*>(here_[x]); }
@@ -197,6 +205,18 @@ void lane_stage(const Block<T>& block, const Pass& pass, const Gates<T>& gates) 
 inline int stages(int count, int most) { return (count + most - 1) / most; }
 inline int stage_begin(int stage, int count, int most) { return stage * count / stages(count, most); }
 
+// choose<bits>(), for as many bits as a lane can have.
+template <class Choose>
+auto with_lane_bits(int bits, Choose&& choose) {
+  switch (bits) {
+    case 0: return choose.template operator()<0>();
+    case 1: return choose.template operator()<1>();
+    case 2: return choose.template operator()<2>();
+    case 3: return choose.template operator()<3>();
+    default: return choose.template operator()<4>();
+  }
+}
+
 // The stages of a pass, chosen once for all of its blocks.
 template <class T>
 class Stages {
@@ -208,7 +228,7 @@ class Stages {
   Stages(const Pass& pass, const Gates<T>& gates, bool measures) : pass_(pass), gates_(gates) {
     const int size = int(pass.chains.size());
     count_ = stages(size, kForwardGroup);
-    if (pass.works_in_lanes() || size == 0) in_lanes_ = choose_lanes(int(pass.lane_chains.size()), gates.steep);
+    if (pass.works_in_lanes()) in_lanes_ = choose_lanes(int(pass.lane_chains.size()), gates.steep);
     for (int stage = 0; stage < count_; ++stage) {
       begin_[stage] = stage_begin(stage, size, kForwardGroup);
       const int bits = stage_begin(stage + 1, size, kForwardGroup) - begin_[stage];
@@ -227,13 +247,9 @@ class Stages {
 
  private:
   static InLanes choose_lanes(int bits, bool steep) {
-    switch (bits) {
-      case 0: return steep ? lane_stage<T, 0, true> : lane_stage<T, 0, false>;
-      case 1: return steep ? lane_stage<T, 1, true> : lane_stage<T, 1, false>;
-      case 2: return steep ? lane_stage<T, 2, true> : lane_stage<T, 2, false>;
-      case 3: return steep ? lane_stage<T, 3, true> : lane_stage<T, 3, false>;
-      default: return steep ? lane_stage<T, 4, true> : lane_stage<T, 4, false>;
-    }
+    return with_lane_bits(bits, [&]<int L>() -> InLanes {
+      return steep ? lane_stage<T, L, true> : lane_stage<T, L, false>;
+    });
   }
   template <bool kSteep>
   static Turn choose(int bits, int low, Source source, Sink sink) {
@@ -285,10 +301,7 @@ void run_blocks(const State<T>& psi, const Pass& pass, const Gates<T>& gates, co
   block.sums = sums;
   for (uint32_t b = begin; b < end; ++b) {
     if (sums) block.sign = blocks.sign(measured_row) ? V{} - 1 : V{} + 1;
-    const Amp<T>* of_block = table + (size_t(blocks.variant()) << block.local_bits);
-    const uint32_t vector = blocks.base();
-    blocks.next();
-    block.move(of_block, vector, blocks.base());
+    block.move(table, blocks.step());
     stages.run(block);
   }
 }

@@ -37,6 +37,13 @@ void transform(const State<T>& state) {
       }
 }
 
+// The lanes of one circuit hold parts of its sums.
+template <class T>
+void add_lanes(const Plan& plan, int lane_bits, typename Lanes<T>::V* values) {
+  for (int o = 0; o < plan.num_observables; ++o)
+    for (int bit = 0; bit < lane_bits; ++bit) values[o] += exchange<T>(values[o], 1u << bit);
+}
+
 // values[observable] = <psi| O |psi> for every lane; `sums` has room for all terms. The state is used up.
 template <class T>
 void expectations(const State<T>& psi, const Schedule& schedule, const Plan& plan, typename Lanes<T>::V* sums,
@@ -84,8 +91,7 @@ void expectations(const State<T>& psi, const Schedule& schedule, const Plan& pla
       values[plan.terms[t].observable] += value * T(1.0 / (1 << psi.lane_bits));
     }
   }
-  for (int o = 0; o < plan.num_observables; ++o)  // the lanes of one circuit hold parts of its sum
-    for (int bit = 0; bit < psi.lane_bits; ++bit) values[o] += exchange<T>(values[o], 1u << bit);
+  add_lanes<T>(plan, psi.lane_bits, values);
 }
 
 // The same from sums over the blocks of the last pass, one for each of its local indices.
@@ -101,8 +107,7 @@ void measured_expectations(const Schedule& schedule, const Plan& plan, const typ
     for (uint32_t x = 0; x < size; ++x) sum += parity(x & term.local) ^ term.one ? -sums[x] : sums[x];
     values[plan.terms[t].observable] += sum * lane_signs<T>(term.row) * T(plan.terms[t].coefficient);
   }
-  for (int o = 0; o < plan.num_observables; ++o)
-    for (int bit = 0; bit < schedule.lane_bits; ++bit) values[o] += exchange<T>(values[o], 1u << bit);
+  add_lanes<T>(plan, schedule.lane_bits, values);
 }
 
 // weights[x] = what lambda = sum_o cotangents[o] O psi takes of psi at local indices of the last pass, up to the

@@ -111,7 +111,8 @@ struct Pass {
   int local_bits() const { return num_free + int(chains.size()); }
   size_t table_size() const { return kind == kBlock ? size_t(1) << (local_bits() + num_variants) : 0; }
   uint32_t num_tiles() const { return 1u << (columns.size() - tile_columns); }
-  bool works_in_lanes() const { return sorts || !lane_chains.empty(); }
+  // Also where it has no gates at all: then nothing else would take its phases.
+  bool works_in_lanes() const { return sorts || !lane_chains.empty() || chains.empty(); }
 };
 
 // Passes that go over the state together, one tile of it after the other.
