@@ -326,11 +326,14 @@ def test_sums_over_large_states_keep_their_digits():
 
 
 @pytest.mark.parametrize("kind", ["chain", "ring", "mixed"])
-def test_a_state_that_goes_through_the_caches_in_tiles(kind):
-    num_qubits = 18
+@pytest.mark.parametrize(
+    ("num_qubits", "batch", "dtype"), [(18, 1, "float32"), (12, 16, "float32"), (12, 16, "float64")]
+)
+def test_a_state_that_goes_through_the_caches_in_tiles(kind, num_qubits, batch, dtype):
+    """Small tiles as well: a dozen qubits with circuits enough to fill vectors."""
     rng = np.random.default_rng(len(kind))
     ops = [Op("ry", (q,), Angle(feature=q)) for q in range(num_qubits)]
-    for layer in range(2):
+    for layer in range(2 if num_qubits > 12 else 4):
         for q in range(num_qubits):
             ops += [Op(str(name), (q,), Angle(param=q)) for name in rng.permutation(["rx", "ry", "rz"])[:2]]
         pairs = [(q, (q + 1) % num_qubits) for q in range(num_qubits if kind == "ring" else num_qubits - 1)]
@@ -343,13 +346,15 @@ def test_a_state_that_goes_through_the_caches_in_tiles(kind):
     wanted = (
         (PauliSum(last),) if kind == "chain" else (PauliSum({last: 1.0, "Z0 Z3": 0.5}), PauliSum("X1 Y2"))
     )
-    params, features = operands(circuit, 1, 1, "float32")
 
     def total(engine):
         function = partial(engine.expectations, circuit, wanted)
+        params, features = operands(circuit, 1, batch, dtype)
         return jax.jit(jax.value_and_grad(lambda p, x: function(p, x).sum(), argnums=(0, 1)))(
             params, features
         )
 
-    for ours, plain in zip(jax.tree.leaves(total(native)), jax.tree.leaves(total(grid)), strict=True):
-        np.testing.assert_allclose(ours, plain, atol=1e-5)
+    with jax.enable_x64(dtype == "float64"):
+        found, expected = jax.tree.leaves(total(native)), jax.tree.leaves(total(grid))
+    for ours, plain in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=1e-10 if dtype == "float64" else 1e-5 * batch)

@@ -35,8 +35,11 @@ inline V weight(const Complex<V>& l, const Complex<V>& p) {
 // states alike, so psi falls behind in the last stage only.
 enum class Undo { kNone, kLambda, kBoth };
 
-// Takes RY on K qubits back, and the phases behind them where nothing comes after.
-template <class T, int K, bool kLast, bool kSteep>
+// Which phases a stage takes back: those of the pass where it is the last one.
+enum class Phases { kNone, kOnLanes, kAlike };
+
+// Takes RY on K qubits back, and the phases behind them.
+template <class T, int K, Phases kPhases, bool kSteep>
 inline void undo_turns(const Block<T>& block, uint32_t x, int low, Amp<T>* a, const typename Lanes<T>::V* s,
                        const typename Lanes<T>::V* c) {
 #pragma GCC unroll 3
@@ -47,14 +50,18 @@ inline void undo_turns(const Block<T>& block, uint32_t x, int low, Amp<T>* a, co
 #pragma GCC unroll 8
   for (int g = 0; g < 1 << K; ++g) {
     const uint32_t y = x + (uint32_t(g) << low);
-    block[y] = kLast ? a[g] * conj(kept(block.table[y])) : a[g];
-    if constexpr (kLast) block.fetch(y);
+    if constexpr (kPhases == Phases::kNone) {
+      block[y] = a[g];
+    } else {
+      block[y] = a[g] * conj(block.template phase<kPhases == Phases::kAlike>(y));
+      block.fetch(y);
+    }
   }
 }
 
 // Overlaps with X and Y on K neighbouring local bits; undoes their RY. Psi is held in registers while lambda
 // goes by, then lambda is read again and undone by itself.
-template <class T, int K, bool kFirst, bool kLast, Undo kUndo, bool kSteep>
+template <class T, int K, bool kFirst, Phases kPhases, Undo kUndo, bool kSteep>
 void adjoint_stage(const Block<T>& psi, const Block<T>& lambda, int low, const typename Lanes<T>::V* sine,
                    const typename Lanes<T>::V* cosine, Bloch<T>* overlaps) {
   using V = typename Lanes<T>::V;
@@ -92,11 +99,11 @@ void adjoint_stage(const Block<T>& psi, const Block<T>& lambda, int low, const t
         }
       }
       for (int k = 0; k < K; ++k) sx[k] += tx[k], sy[k] += ty[k];
-      if constexpr (kUndo == Undo::kBoth) undo_turns<T, K, kLast, kSteep>(psi, x, low, a, s, c);
+      if constexpr (kUndo == Undo::kBoth) undo_turns<T, K, kPhases, kSteep>(psi, x, low, a, s, c);
       if constexpr (kUndo != Undo::kNone) {
 #pragma GCC unroll 8
         for (int g = 0; g < 1 << K; ++g) a[g] = kept(lambda[x + (uint32_t(g) << low)]);
-        undo_turns<T, K, kLast, kSteep>(lambda, x, low, a, s, c);
+        undo_turns<T, K, kPhases, kSteep>(lambda, x, low, a, s, c);
       }
     }
   for (int k = 0; k < K; ++k) overlaps[k].x = sx[k], overlaps[k].y = sy[k];
@@ -142,7 +149,7 @@ void lane_adjoint_stage(const Block<T>& psi, const Block<T>& lambda, const Pass&
       }
     }
     if constexpr (kUndo != Undo::kNone) {
-      const Amp<T> phase = conj(kept(psi.table[x]));
+      const Amp<T> phase = conj(psi.template phase<false>(x));
       const I from = order ^ int(first ^ (pass.sorts ? pass.unsort_offsets[x] : 0));
       auto put_back = [&](Amp<T> amp, const Block<T>& block) {
         amp = amp * phase;
@@ -201,11 +208,15 @@ class AdjointStages {
     }
   }
   template <int K, Undo kUndo, bool kSteep>
-  static Turn choose(bool first, bool last) {
+  Turn choose(bool first, bool last) const {
+    return first ? choose<K, true, kUndo, kSteep>(last) : choose<K, false, kUndo, kSteep>(last);
+  }
+  template <int K, bool kFirst, Undo kUndo, bool kSteep>
+  Turn choose(bool last) const {
     constexpr Undo kOnTheWay = kUndo == Undo::kNone ? Undo::kNone : Undo::kBoth;
-    if (first)
-      return last ? adjoint_stage<T, K, true, true, kUndo, kSteep> : adjoint_stage<T, K, true, false, kOnTheWay, kSteep>;
-    return last ? adjoint_stage<T, K, false, true, kUndo, kSteep> : adjoint_stage<T, K, false, false, kOnTheWay, kSteep>;
+    if (!last) return adjoint_stage<T, K, kFirst, Phases::kNone, kOnTheWay, kSteep>;
+    return gates_.alike ? adjoint_stage<T, K, kFirst, Phases::kAlike, kUndo, kSteep>
+                        : adjoint_stage<T, K, kFirst, Phases::kOnLanes, kUndo, kSteep>;
   }
   template <Undo kUndo, bool kSteep>
   static InLanes choose_lanes(int bits) {
@@ -226,29 +237,45 @@ struct Seed {
   uint32_t row = 0;
 };
 
-// Blocks [begin, end) of a pass, backward; adds their overlaps.
+// The blocks of a pass in order, backward; adds their overlaps.
 template <class T>
-void run_blocks_backward(const State<T>& psi, const State<T>& lambda, const Pass& pass, const Gates<T>& gates,
-                         const Amp<T>* table, Undo undo, const Seed<T>& seed, uint32_t begin, uint32_t end,
-                         Overlaps<T>& overlaps) {
-  const AdjointStages<T> stages(pass, gates, undo);
-  Blocks blocks(pass, begin);
-  Block<T> here(psi, pass, blocks.base()), there(lambda, pass, blocks.base());
-  here.sums = overlaps.weights;
-  for (uint32_t b = begin; b < end; ++b) {
-    const bool negative = seed.weights && blocks.sign(seed.row);
-    const Blocks::Step step = blocks.step();
-    here.move(table, step);
-    there.move(table, step);
-    if (seed.weights)
-      for (uint32_t x = 0; x < 1u << here.local_bits; ++x) {
-        const auto w = negative ? -seed.weights[x] : seed.weights[x];
-        const Amp<T> amp = kept(here[x]);
-        there[x] = {w * amp.re, w * amp.im};
-      }
-    stages.run(here, there, overlaps);
+class BlockUndo {
+ public:
+  BlockUndo(const State<T>& psi, const State<T>& lambda, const Pass& pass, const Gates<T>& gates, const Amp<T>* table,
+            Undo undo, const Seed<T>& seed, uint32_t begin, Overlaps<T>& overlaps)
+      : stages_(pass, gates, undo), blocks_(pass, begin), ahead_(pass, begin + 1), here_(psi, pass, gates),
+        there_(lambda, pass, gates), table_(table), seed_(seed), overlaps_(overlaps) {
+    here_.sums = overlaps.weights;
   }
-}
+
+  void run(uint32_t count) {
+    for (uint32_t b = 0; b < count; ++b) {
+      here_.move(table_, blocks_, ahead_);
+      there_.move(table_, blocks_, ahead_);
+      if (seed_.weights) begin_lambda();
+      blocks_.step();
+      ahead_.step();
+      stages_.run(here_, there_, overlaps_);
+    }
+  }
+
+ private:
+  void begin_lambda() {
+    const bool negative = blocks_.sign(seed_.row);
+    for (uint32_t x = 0; x < 1u << here_.local_bits; ++x) {
+      const auto w = negative ? -seed_.weights[x] : seed_.weights[x];
+      const Amp<T> amp = kept(here_[x]);
+      there_[x] = {w * amp.re, w * amp.im};
+    }
+  }
+
+  AdjointStages<T> stages_;
+  Blocks blocks_, ahead_;
+  Block<T> here_, there_;
+  const Amp<T>* table_;
+  Seed<T> seed_;
+  Overlaps<T>& overlaps_;
+};
 
 // From the sums over all blocks to overlaps with the Pauli matrices of each qubit.
 template <class T>

@@ -13,35 +13,27 @@ namespace qjax {
 // The blocks of a pass one after the other, each one XOR away from the one before.
 class Blocks {
  public:
-  Blocks(const Pass& pass, uint32_t begin) : pass_(pass), number_(begin), base_(pass.start) {
+  Blocks(const Pass& pass, uint32_t begin) : pass_(&pass), number_(begin), base_(pass.start) {
     for (size_t c = 0; c < pass.columns.size(); ++c)
       if (code() >> c & 1) base_ ^= pass.columns[c];
   }
   uint32_t base() const { return base_; }
-  // A block and the one that comes after it.
-  struct Step {
-    uint32_t vector, variant, next;
-  };
-  Step step() {
-    Step out{base_, variant(), 0};
+  void step() {
     const uint32_t column = __builtin_ctz(++number_);
-    if (column < pass_.columns.size()) base_ ^= pass_.columns[column];
-    out.next = base_;
-    return out;
+    if (column < pass_->columns.size()) base_ ^= pass_->columns[column];
   }
   // Parity of a row over the columns that lead to the block.
   uint32_t sign(uint32_t row) const { return parity(row & code()); }
-
- private:
   // Which of the tables the block takes.
   uint32_t variant() const {
     uint32_t out = 0;
-    for (int k = 0; k < pass_.num_variants; ++k) out |= sign(pass_.variant_rows[k]) << k;
+    for (int k = 0; k < pass_->num_variants; ++k) out |= sign(pass_->variant_rows[k]) << k;
     return out;
   }
 
+ private:
   uint32_t code() const { return number_ ^ number_ >> 1; }
-  const Pass& pass_;
+  const Pass* pass_;
   uint32_t number_, base_;
 };
 
@@ -57,50 +49,6 @@ inline void turn_pair(Complex<V>& a, Complex<V>& b, V s, V c) {
     b = {q.re + s * p.re, q.im + s * p.im};
   }
 }
-
-// A block as the stages of a pass see it: where its vectors are, and those of the block that comes next.
-template <class T>
-struct Block {
-  using V = typename Lanes<T>::V;
-  const Amp<T>* table = nullptr;
-  int local_bits;
-  uint32_t lane_mask, vector = 0;
-  V sign, *sums = nullptr;  // of a measurement
-
-  Block(const State<T>& psi, const Pass& pass, uint32_t first)
-      : local_bits(pass.local_bits()), lane_mask(psi.lane_mask()), state_(reinterpret_cast<uintptr_t>(psi.data)) {
-    for (size_t x = 0; x < pass.offsets.size(); ++x) offsets_[x] = pass.offsets[x] * sizeof(Amp<T>);
-    place(first);
-  }
-
-  // Goes on to the block that was next.
-  void move(const Amp<T>* tables, const Blocks::Step& step) {
-    table = tables + (size_t(step.variant) << local_bits);
-    vector = step.vector;
-    std::swap(here_, next_);
-    place(step.next);
-  }
-
-  Amp<T>& operator[](uint32_t x) const { return *reinterpret_cast<Amp<T>*>(here_[x]); }
-  // Asks for the same vector of the next block: its lines are too scattered for the processor to guess.
-  void fetch(uint32_t x) const {
-    for (size_t byte = 0; byte < sizeof(Amp<T>); byte += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(next_[x]) + byte);
-  }
-
- private:
-  // By vectors of addresses: one by one, on the way, they would take the place of arithmetic.
-  void place(uint32_t vector) {
-    const uintptr_t base = vector * sizeof(Amp<T>);
-    uintptr_t* places = next_;
-    for (size_t x = 0; x < size_t(1) << local_bits; ++x) places[x] = state_ + (base ^ offsets_[x]);
-  }
-
-  static constexpr size_t kSize = 1 << kMaxLocalBits;
-  uintptr_t state_, *here_ = places_, *next_ = places_ + kSize;
-  alignas(64) uintptr_t offsets_[kSize];
-  alignas(64) uintptr_t places_[2 * kSize];
-};
 
 // Keeps a value that is read twice in a register, where the compiler would read memory twice.
 template <class V>
@@ -122,9 +70,72 @@ inline Complex<V> kept(const Complex<V>& amp) {
   return out;
 }
 
+// A block as the stages of a pass see it: where its vectors are, and those of the block to ask for.
+template <class T>
+struct Block {
+  using V = typename Lanes<T>::V;
+  int local_bits;
+  uint32_t lane_mask, vector = 0;
+  V sign, *sums = nullptr;  // of a measurement
+
+  Block(const State<T>& psi, const Pass& pass, const Gates<T>& gates)
+      : local_bits(pass.local_bits()), lane_mask(psi.lane_mask()),
+        variant_size_((gates.alike ? sizeof(T) : sizeof(Amp<T>)) << local_bits),
+        imaginary_(table_vectors<T>(pass, true) * Lanes<T>::kWidth), state_(reinterpret_cast<uintptr_t>(psi.data)) {
+    for (size_t x = 0; x < pass.offsets.size(); ++x) offsets_[x] = pass.offsets[x] * sizeof(Amp<T>);
+  }
+
+  // Goes to a block. Another one, or the same again, will be asked for.
+  void move(const Amp<T>* tables, const Blocks& to, const Blocks& ahead) {
+    table_ = reinterpret_cast<const char*>(tables) + to.variant() * variant_size_;
+    vector = to.base();
+    if (vector == placed_ahead_)
+      std::swap(here_, next_);
+    else
+      place(vector, here_);
+    placed_ahead_ = ahead.base();
+    if (placed_ahead_ == vector) {
+      asked_ = here_;
+    } else {
+      place(placed_ahead_, next_);
+      asked_ = next_;
+    }
+  }
+
+  Amp<T>& operator[](uint32_t x) const { return *reinterpret_cast<Amp<T>*>(here_[x]); }
+  template <bool kAlike>
+  Amp<T> phase(uint32_t x) const {
+    if constexpr (!kAlike) return kept(reinterpret_cast<const Amp<T>*>(table_)[x]);
+    const T* parts = reinterpret_cast<const T*>(table_) + x;
+    return kept(Amp<T>{splat<T>(parts[0]), splat<T>(parts[imaginary_])});
+  }
+  // Asks for the same vector of the block ahead: its lines are too scattered for the processor to guess.
+  void fetch(uint32_t x) const {
+    for (size_t byte = 0; byte < sizeof(Amp<T>); byte += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(asked_[x]) + byte);
+  }
+
+ private:
+  // By vectors of addresses: one by one, on the way, they would take the place of arithmetic.
+  void place(uint32_t vector, uintptr_t* places) const {
+    const uintptr_t base = vector * sizeof(Amp<T>);
+    for (size_t x = 0; x < size_t(1) << local_bits; ++x) places[x] = state_ + (base ^ offsets_[x]);
+  }
+
+  static constexpr size_t kSize = 1 << kMaxLocalBits;
+  const char* table_ = nullptr;
+  size_t variant_size_;  // bytes
+  size_t imaginary_;     // entries behind the real parts, in a table that is alike for all lanes
+  uint32_t placed_ahead_ = ~0u;
+  uintptr_t state_, *here_ = places_, *next_ = places_ + kSize;
+  const uintptr_t* asked_ = here_;
+  alignas(64) uintptr_t offsets_[kSize];
+  alignas(64) uintptr_t places_[2 * kSize];
+};
+
 // What a stage takes its amplitudes from, and what becomes of them.
-enum class Source { kState, kPhases, kTable };  // as they are, times the phases, the table alone
-enum class Sink { kState, kLast, kSums };       // kLast: nothing comes after it on the block
+enum class Source { kState, kPhases, kAlike, kTable };  // as they are, times the phases, the table alone
+enum class Sink { kState, kLast, kSums };  // kLast: time to ask for the block ahead
 
 // RY on K neighbouring local bits.
 template <class T, int K, int kLow, Source kSource, Sink kSink, bool kSteep>
@@ -142,9 +153,9 @@ void turn_stage(const Block<T>& block, int any_low, const typename Lanes<T>::V* 
       for (int g = 0; g < 1 << K; ++g) {
         const uint32_t y = x + (uint32_t(g) << low);
         if constexpr (kSource == Source::kTable)
-          a[g] = block.table[y];
-        else if constexpr (kSource == Source::kPhases)
-          a[g] = kept(block[y]) * kept(block.table[y]);
+          a[g] = block.template phase<false>(y);
+        else if constexpr (kSource != Source::kState)
+          a[g] = kept(block[y]) * block.template phase<kSource == Source::kAlike>(y);
         else
           a[g] = block[y];
         if constexpr (kSink != Sink::kState) block.fetch(y);
@@ -180,7 +191,7 @@ void lane_stage(const Block<T>& block, const Pass& pass, const Gates<T>& gates) 
     first = pass.sort.first(block.vector);
   }
   for (uint32_t x = 0; x < 1u << block.local_bits; ++x) {
-    Amp<T> a = block.table[x];
+    Amp<T> a = block.template phase<false>(x);
     if (!pass.begins) {
       Amp<T> before = block[x];
       if (sorts) {
@@ -225,15 +236,21 @@ class Stages {
   using InLanes = void (*)(const Block<T>&, const Pass&, const Gates<T>&);
 
  public:
-  Stages(const Pass& pass, const Gates<T>& gates, bool measures) : pass_(pass), gates_(gates) {
+  Stages(const Pass& pass, const Gates<T>& gates, bool asks, bool measures) : pass_(pass), gates_(gates) {
     const int size = int(pass.chains.size());
     count_ = stages(size, kForwardGroup);
     if (pass.works_in_lanes()) in_lanes_ = choose_lanes(int(pass.lane_chains.size()), gates.steep);
     for (int stage = 0; stage < count_; ++stage) {
       begin_[stage] = stage_begin(stage, size, kForwardGroup);
       const int bits = stage_begin(stage + 1, size, kForwardGroup) - begin_[stage];
-      const Source source = stage > 0 || in_lanes_ ? Source::kState : pass.begins ? Source::kTable : Source::kPhases;
-      const Sink sink = stage + 1 < count_ ? Sink::kState : measures ? Sink::kSums : Sink::kLast;
+      const Source source = stage > 0 || in_lanes_ ? Source::kState
+                            : pass.begins          ? Source::kTable
+                            : gates.alike          ? Source::kAlike
+                                                   : Source::kPhases;
+      const Sink sink = stage + 1 < count_ ? Sink::kState
+                        : measures         ? Sink::kSums
+                        : asks             ? Sink::kLast
+                                           : Sink::kState;
       turns_[stage] = gates.steep ? choose<true>(bits, pass.num_free + begin_[stage], source, sink)
                                   : choose<false>(bits, pass.num_free + begin_[stage], source, sink);
     }
@@ -270,6 +287,7 @@ class Stages {
     switch (source) {
       case Source::kState: return choose<kSteep, K, kLow, Source::kState>(sink);
       case Source::kPhases: return choose<kSteep, K, kLow, Source::kPhases>(sink);
+      case Source::kAlike: return choose<kSteep, K, kLow, Source::kAlike>(sink);
       default: return choose<kSteep, K, kLow, Source::kTable>(sink);
     }
   }
@@ -289,21 +307,39 @@ class Stages {
   InLanes in_lanes_ = nullptr;
 };
 
-// Blocks [begin, end) of a pass. With `sums` the state is not written: its squares are added there for each
+// The blocks of a pass in order, each asked for (`asks`) while the one before is at work. With `sums` the state is not written: its squares are added there for each
 // local index, with the sign of the measured row.
 template <class T>
-void run_blocks(const State<T>& psi, const Pass& pass, const Gates<T>& gates, const Amp<T>* table, uint32_t begin,
-                uint32_t end, typename Lanes<T>::V* sums, uint32_t measured_row) {
+class BlockRun {
   using V = typename Lanes<T>::V;
-  const Stages<T> stages(pass, gates, sums != nullptr);
-  Blocks blocks(pass, begin);
-  Block<T> block(psi, pass, blocks.base());
-  block.sums = sums;
-  for (uint32_t b = begin; b < end; ++b) {
-    if (sums) block.sign = blocks.sign(measured_row) ? V{} - 1 : V{} + 1;
-    block.move(table, blocks.step());
-    stages.run(block);
+
+ public:
+  BlockRun(const State<T>& psi, const Pass& pass, const Gates<T>& gates, const Amp<T>* table, uint32_t begin,
+           bool asks, V* sums, uint32_t measured_row)
+      : stages_(pass, gates, asks, sums != nullptr), blocks_(pass, begin), ahead_(pass, begin + asks),
+        block_(psi, pass, gates), table_(table), measured_row_(measured_row) {
+    block_.sums = sums;
   }
-}
+
+  void run(uint32_t count) {
+    Blocks blocks = blocks_, ahead = ahead_;
+    for (uint32_t b = 0; b < count; ++b) {
+      if (block_.sums) block_.sign = blocks.sign(measured_row_) ? V{} - 1 : V{} + 1;
+      block_.move(table_, blocks, ahead);
+      blocks.step();
+      ahead.step();
+      stages_.run(block_);
+    }
+    blocks_ = blocks;
+    ahead_ = ahead;
+  }
+
+ private:
+  Stages<T> stages_;
+  Blocks blocks_, ahead_;
+  Block<T> block_;
+  const Amp<T>* table_;
+  uint32_t measured_row_;
+};
 
 }  // namespace qjax

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <new>
 
 #include "gradients.h"
 #include "kernels.h"
@@ -10,6 +12,22 @@
 #include "workspace.h"
 
 namespace qjax {
+
+// A few objects in place. Unlike those of an array, the places without an object are not touched.
+template <class U, int kMost>
+class Few {
+ public:
+  template <class... Args>
+  void emplace_back(Args&&... args) {
+    new (memory_ + sizeof(U) * count_++) U(std::forward<Args>(args)...);
+  }
+  U& operator[](int k) { return *std::launder(reinterpret_cast<U*>(memory_ + sizeof(U) * k)); }
+
+ private:
+  static_assert(std::is_trivially_destructible_v<U>);
+  alignas(U) std::byte memory_[sizeof(U) * kMost];
+  int count_ = 0;
+};
 
 template <class T>
 class Runner {
@@ -91,7 +109,7 @@ class Runner {
     for (size_t k = schedule_.sweeps.size(); k-- > 0 && schedule_.sweeps[k].end > first;) {
       const Sweep& sweep = schedule_.sweeps[k];
       if (passes[sweep.begin].kind == Pass::kBlock)
-        undo_blocks({std::max(sweep.begin, first), sweep.end}, first, into_prologue, seed, gradients);
+        undo_blocks({std::max(sweep.begin, first), sweep.end, sweep.is_small}, first, into_prologue, seed, gradients);
       else
         undo(passes[sweep.begin], gradients);
       seed = {};
@@ -125,7 +143,7 @@ class Runner {
       const Pass& pass = schedule_.passes[k];
       Gates<T>& gates = space_.gates[k - sweep.begin];
       gates.set(pass, space_.values, backward);
-      build_table<T>(pass, space_.values, gates.scale, backward, table, space_.room);
+      build_table<T>(pass, space_.values, gates.scale, backward, table);
       table += pass.table_size();
     }
   }
@@ -135,18 +153,20 @@ class Runner {
     const uint32_t used = in_tiles(sweep, [&](uint32_t first, uint32_t end, uint32_t part) {
       V* sums = space_.sums + (size_t(part) << kMaxLocalBits);
       if (measures) std::fill_n(sums, size_t(1) << kMaxLocalBits, V{});
-      // A single pass takes all its tiles at once.
-      const uint32_t step = sweep.end - sweep.begin > 1 ? 1 : end - first;
-      for (uint32_t tile = first; tile < end; tile += step) {
-        const Amp<T>* table = space_.table;
-        for (int32_t k = sweep.begin; k < sweep.end; ++k) {
-          const Pass& pass = schedule_.passes[k];
-          run_blocks<T>(space_.psi, pass, space_.gates[k - sweep.begin], table, tile << pass.tile_columns,
-                        (tile + step) << pass.tile_columns, measures && k + 1 == sweep.end ? sums : nullptr,
-                        schedule_.measurement.row);
-          table += pass.table_size();
-        }
+      Few<BlockRun<T>, kMaxSweepPasses> runs;
+      const Amp<T>* table = space_.table;
+      for (int32_t k = sweep.begin; k < sweep.end; ++k) {
+        const Pass& pass = schedule_.passes[k];
+        const bool is_last = k + 1 == sweep.end;
+        runs.emplace_back(space_.psi, pass, space_.gates[k - sweep.begin], table, first << pass.tile_columns,
+                                      !sweep.is_small, measures && is_last ? sums : nullptr,
+                                      schedule_.measurement.row);
+        table += pass.table_size();
       }
+      const uint32_t step = sweep.end - sweep.begin > 1 ? 1 : end - first;  // a single pass takes all tiles at once
+      for (uint32_t tile = first; tile < end; tile += step)
+        for (int32_t k = sweep.begin; k < sweep.end; ++k)
+          runs[k - sweep.begin].run(step << schedule_.passes[k].tile_columns);
     });
     if (!measures) return;
     const size_t size = size_t(1) << kMaxLocalBits;
@@ -163,18 +183,20 @@ class Runner {
     const uint32_t used = in_tiles(sweep, [&](uint32_t begin, uint32_t end, uint32_t part) {
       Overlaps<T>* overlaps = space_.parts + part * count;
       std::fill_n(overlaps, count, Overlaps<T>{});
-      const uint32_t step = count > 1 ? 1 : end - begin;
-      for (uint32_t tile = begin; tile < end; tile += step) {
-        const Amp<T>* table = space_.table;
-        for (int32_t k = sweep.begin; k < sweep.end; ++k) table += schedule_.passes[k].table_size();
-        for (int32_t k = sweep.end; k-- > sweep.begin;) {
-          const Pass& pass = schedule_.passes[k];
-          table -= pass.table_size();
-          run_blocks_backward<T>(space_.psi, space_.lambda, pass, space_.gates[k - sweep.begin], table, undone(k),
-                                 k + 1 == sweep.end ? seed : Seed<T>{}, tile << pass.tile_columns,
-                                 (tile + step) << pass.tile_columns, overlaps[k - sweep.begin]);
-        }
+      Few<BlockUndo<T>, kMaxSweepPasses> runs;
+      const Amp<T>* table = space_.table;
+      for (int32_t k = sweep.begin; k < sweep.end; ++k) {
+        const Pass& pass = schedule_.passes[k];
+        runs.emplace_back(space_.psi, space_.lambda, pass, space_.gates[k - sweep.begin], table, undone(k),
+                                      k + 1 == sweep.end ? seed : Seed<T>{}, begin << pass.tile_columns,
+                                      overlaps[k - sweep.begin]);
+        table += pass.table_size();
       }
+      // Two states do not fit small tiles: pass by pass is faster there.
+      const uint32_t step = count > 1 && !sweep.is_small ? 1 : end - begin;
+      for (uint32_t tile = begin; tile < end; tile += step)
+        for (int32_t k = sweep.end; k-- > sweep.begin;)
+          runs[k - sweep.begin].run(step << schedule_.passes[k].tile_columns);
     });
     for (int32_t k = sweep.end; k-- > sweep.begin;) {
       const Pass& pass = schedule_.passes[k];

@@ -222,11 +222,13 @@ class Scheduler {
     // As few passes as can be, and in them as few stages: 8 qubits by threes are 2, 3 and 3, and passes of 5 and 3.
     const size_t size = across.size(), stages = (size + kForwardGroup - 1) / kForwardGroup;
     const size_t groups = std::max<size_t>(1, (size + kMaxLocalBits - 1) / kMaxLocalBits);
-    for (size_t g = 0, begin = 0; g < groups; ++g) {
-      const size_t end = stages ? ((g + 1) * stages + groups - 1) / groups * size / stages : 0;
-      block_pass({across.begin() + begin, across.begin() + end}, g == 0 ? within : std::vector<Placed>{});
-      begin = end;
+    auto edge = [&](size_t g) { return stages ? (g * stages + groups - 1) / groups * size / stages : 0; };
+    // Every other layer begins where the one before ended: passes on the same qubits may share tiles.
+    for (size_t i = 0; i < groups; ++i) {
+      const size_t g = is_reversed_ ? groups - 1 - i : i;
+      block_pass({across.begin() + edge(g), across.begin() + edge(g + 1)}, i == 0 ? within : std::vector<Placed>{});
     }
+    if (plan_.num_qubits - out_.lane_bits >= kLeastInTiles) is_reversed_ = !is_reversed_;
   }
 
   // The first layer acts on |0> and leaves a product state, which waits as strings for the first pass.
@@ -367,7 +369,7 @@ class Scheduler {
   LaneQubits lanes_;
   std::vector<std::vector<Waiting>> pending_;
   std::vector<String> deferred_;
-  bool in_prologue_ = true, is_waiting_ = false;
+  bool is_reversed_ = false, in_prologue_ = true, is_waiting_ = false;
 };
 
 }  // namespace
@@ -377,7 +379,7 @@ Schedule::Schedule(const Plan& plan, int lanes, bool exact_state)
   prologue.assign(plan.num_qubits, -1);
   Scheduler(plan, *this).run(exact_state);
   form_sweeps(*this);
-  find_bases(*this);
+  group_strings(*this);
   if (!exact_state) find_measurement(*this);
 }
 

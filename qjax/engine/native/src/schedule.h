@@ -56,12 +56,12 @@ struct Pauli {
       : flip(frame.flips(x)), row(frame.row(z)), one(frame.one(z)), power(__builtin_popcount(x & z) & 3) {}
 };
 
-// Strings of a pass whose parities, over a block's local bits and the bits of its variant, are independent or the
-// same: their product is made by doubling, a bit for each parity.
-struct Basis {
-  std::vector<uint32_t> masks;                  // of the parities
-  std::vector<std::vector<int32_t>> strings;    // numbers, for each of them
-  std::vector<uint16_t> places;                 // where an entry of the table finds its product; not in the first
+// Strings of a pass with the same parity over a block's local bits and the bits of its variant.
+struct Group {
+  uint32_t mask;
+  bool even_is_one;
+  std::vector<int32_t> strings;  // numbers
+  int highest_bit() const { return mask ? 31 - __builtin_clz(mask) : -1; }
 };
 
 // How a pass brings its lane qubits back to the bits of the lane: lane l of the result is lane
@@ -80,7 +80,10 @@ struct LaneSort {
 inline constexpr int kMaxLocalBits = 6;
 inline constexpr int kMaxVariants = 3;
 inline constexpr int kMaxSweepPasses = 4;
-inline constexpr int kTileBits = 12;  // of a state, vectors that fit the cache next to a core, twice
+// Tiles of a state, in vectors: two of them fit the second cache, or the first one.
+inline constexpr int kTileBits = 12;
+inline constexpr int kSmallTileBits = 7;
+inline constexpr int kLeastInTiles = 11;  // smaller states are near enough as a whole
 
 struct Pass {
   enum Kind : uint8_t { kBlock, kDiagonal, kMeasure, kRotation, kDense, kMove } kind = kBlock;
@@ -102,8 +105,8 @@ struct Pass {
   int num_variants = 0;
   // kBlock: multiplied before the gates. kDiagonal: the pass. kMeasure: whose gradients are taken here.
   std::vector<String> strings;
-  std::vector<Basis> bases;          // kBlock
-  std::vector<int32_t> everywhere;   // kBlock: numbers of the strings on the lane alone
+  std::vector<Group> groups;         // kBlock: the lowest highest bits first
+  bool is_alike = false;             // whether lanes with the same parameters have the same phases
   Pauli pauli;                       // kRotation; its chain is chains[0]
   const Step* dense = nullptr;       // kDense
   Axis axes[4];                      // kDense; kMove: axes[0] the target, lane_bits[0] the control
@@ -118,6 +121,7 @@ struct Pass {
 // Passes that go over the state together, one tile of it after the other.
 struct Sweep {
   int32_t begin, end;
+  bool is_small;  // its tiles, of a state that itself fits the second cache
 };
 
 // Z strings that the last pass, a block pass, sums up on its way.

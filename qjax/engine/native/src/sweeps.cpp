@@ -65,8 +65,12 @@ int find_variant(Pass& pass, uint32_t row) {
 void form_sweeps(Schedule& schedule) {
   auto& passes = schedule.passes;
   const int vector_bits = schedule.num_qubits - schedule.lane_bits;
-  constexpr int kLeastTileBits = 10, kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
-  const int limit = vector_bits > kTileBits + 1 ? std::min(kTileBits, vector_bits - kTilesAtLeast) : 0;
+  constexpr int kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
+  const bool small = vector_bits <= kTileBits + 1;
+  const int limit = !small                         ? std::min(kTileBits, vector_bits - kTilesAtLeast)
+                    : vector_bits >= kLeastInTiles ? kSmallTileBits
+                                                   : 0;
+  const int least = small ? 0 : 10;
   for (int32_t begin = 0, end; begin < int32_t(passes.size()); begin = end) {
     end = begin + 1;
     if (limit > 0 && passes[begin].kind == Pass::kBlock) {
@@ -79,7 +83,7 @@ void form_sweeps(Schedule& schedule) {
         tile = wider;
       }
       // Tiles of a few blocks would not be worth going from one to the next.
-      for (int bit = 0; bit < vector_bits && tile.count() < std::min(limit, kLeastTileBits); ++bit) tile.add(1u << bit);
+      for (int bit = 0; bit < vector_bits && tile.count() < std::min(limit, least); ++bit) tile.add(1u << bit);
       std::vector<Pass> tiled(passes.begin() + begin, passes.begin() + end);
       const auto first_bad = std::find_if(tiled.begin(), tiled.end(), [&](Pass& pass) {
         return !take_tile(pass, tile, vector_bits, schedule.lane_bits);
@@ -87,7 +91,7 @@ void form_sweeps(Schedule& schedule) {
       end = std::max(begin + 1, begin + int32_t(first_bad - tiled.begin()));
       if (end - begin > 1) std::move(tiled.begin(), first_bad, passes.begin() + begin);
     }
-    schedule.sweeps.push_back({begin, end});
+    schedule.sweeps.push_back({begin, end, small && end - begin > 1});
     size_t table_size = 0;
     for (int32_t k = begin; k < end; ++k) table_size += passes[k].table_size();
     schedule.table_size = std::max(schedule.table_size, table_size);
@@ -95,49 +99,25 @@ void form_sweeps(Schedule& schedule) {
   }
 }
 
-void find_bases(Schedule& schedule) {
+void group_strings(Schedule& schedule) {
   for (Pass& pass : schedule.passes) {
     if (pass.kind != Pass::kBlock) continue;
-    // The first basis has the bits themselves, whether there are strings for them or not.
-    std::vector<Independent> spans(1);
-    pass.bases.resize(1);
-    for (uint32_t mask = 1; mask < pass.table_size(); mask *= 2) {
-      spans[0].add(mask);
-      pass.bases[0].masks.push_back(mask);
-      pass.bases[0].strings.emplace_back();
-    }
+    pass.is_alike = schedule.lane_bits == 0 && !pass.begins && !pass.works_in_lanes();
     for (size_t k = 0; k < pass.strings.size(); ++k) {
       const String& s = pass.strings[k];
+      if (s.chain >= 0 && schedule.chains[s.chain].uses_features) pass.is_alike = false;
       const uint32_t mask = s.local | (s.variant < 0 ? 0 : 1u << (pass.local_bits() + s.variant));
-      if (mask == 0) {
-        pass.everywhere.push_back(int32_t(k));
-        continue;
-      }
-      for (size_t b = 0;; ++b) {
-        if (b == spans.size()) {
-          spans.emplace_back();
-          pass.bases.emplace_back();
-        }
-        Basis& basis = pass.bases[b];
-        const auto same = std::find(basis.masks.begin(), basis.masks.end(), mask);
-        if (same != basis.masks.end()) {
-          basis.strings[same - basis.masks.begin()].push_back(int32_t(k));
-        } else if (b > 0 && spans[b].add(mask)) {
-          basis.masks.push_back(mask);
-          basis.strings.push_back({int32_t(k)});
-        } else {
-          continue;
-        }
-        break;
+      const bool even_is_one = s.source != String::kStart && !s.one && (s.row & ((1u << schedule.lane_bits) - 1)) == 0;
+      const auto same = std::find_if(pass.groups.begin(), pass.groups.end(), [&](const Group& g) { return g.mask == mask; });
+      if (same == pass.groups.end()) {
+        pass.groups.push_back({mask, even_is_one, {int32_t(k)}});
+      } else {
+        same->even_is_one &= even_is_one;
+        same->strings.push_back(int32_t(k));
       }
     }
-    for (size_t b = 1; b < pass.bases.size(); ++b) {
-      Basis& basis = pass.bases[b];
-      basis.places.resize(pass.table_size());
-      for (size_t x = 0; x < basis.places.size(); ++x)
-        for (size_t bit = 0; bit < basis.masks.size(); ++bit)
-          basis.places[x] |= uint16_t(parity(uint32_t(x) & basis.masks[bit]) << bit);
-    }
+    std::stable_sort(pass.groups.begin(), pass.groups.end(),
+                     [](const Group& a, const Group& b) { return a.highest_bit() < b.highest_bit(); });
   }
 }
 

@@ -16,8 +16,8 @@ int find_variant(Pass& pass, uint32_t row);
 // from tile to tile, and reads and writes the whole state once.
 void form_sweeps(Schedule& schedule);
 
-// Sorts the strings of block passes by what can be multiplied together.
-void find_bases(Schedule& schedule);
+// Groups the strings of block passes by what they are multiplied with.
+void group_strings(Schedule& schedule);
 
 // Finds out whether the last pass can sum up the terms on its way.
 void find_measurement(Schedule& schedule);

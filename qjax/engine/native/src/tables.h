@@ -1,6 +1,8 @@
 // The numbers of a block pass: what its gates multiply by, and its phases as a table over a block.
 #pragma once
 
+#include <bit>
+
 #include "values.h"
 
 namespace qjax {
@@ -10,11 +12,13 @@ template <class T>
 struct Gates {
   using V = typename Lanes<T>::V;
   bool steep;
+  bool alike;  // whether the phases are the same on all lanes
   V sine[kMaxLocalBits], cosine[kMaxLocalBits];  // the sine is the tangent where nothing is steep
   V lane_sine[4], lane_cosine[4];                // negative sine on lanes where the qubit reads zero
   V scale;
 
   void set(const Pass& pass, const Values<T>& values, bool inverse) {
+    alike = values.are_alike(pass);
     steep = false;
     for (int32_t chain : pass.chains) steep |= values.is_steep(chain);
     for (int32_t chain : pass.lane_chains) steep |= values.is_steep(chain);
@@ -33,51 +37,73 @@ struct Gates {
   }
 };
 
-// products[x] = the product of a basis's strings where the bits of x are their parities.
+// A table has an entry for every number x of a vector in a block, and for every variant. Where the phases are the
+// same on all lanes (`alike`) an entry is one number: neighbouring ones lie in the lanes of a vector, and all
+// imaginary parts behind all real ones.
 template <class T>
-void multiply_out(const Pass& pass, const Basis& basis, const Values<T>& values, bool backward, Amp<T>* products) {
-  using Factors = typename Values<T>::Factors;
-  for (size_t bit = 0; bit < basis.masks.size(); ++bit) {
-    const size_t half = size_t(1) << bit;
-    Factors both{};
-    bool any = false;
-    for (int32_t k : basis.strings[bit]) {
-      const String& s = pass.strings[k];
-      if (backward && s.source == String::kStart) continue;
-      const Factors f = values.factors(s);
-      both = any ? Factors{both.even * f.even, both.odd * f.odd, both.even_is_one && f.even_is_one} : f;
-      any = true;
-    }
-    if (!any) {
-      std::copy_n(products, half, products + half);
-    } else if (both.even_is_one) {
-      for (size_t x = 0; x < half; ++x) products[x + half] = products[x] * both.odd;
-    } else {
-      for (size_t x = 0; x < half; ++x) {
-        const Amp<T> before = products[x];
-        products[x] = before * both.even;
-        products[x + half] = before * both.odd;
-      }
-    }
-  }
+inline constexpr int kLaneBits = std::countr_zero(unsigned(Lanes<T>::kWidth));
+
+template <class T>
+size_t table_vectors(const Pass& pass, bool alike) {
+  return alike ? std::max<size_t>(1, pass.table_size() >> kLaneBits<T>) : pass.table_size();
 }
 
-// table[variant][x] = scale * the product of the pass's strings at local index x; backward without those that
-// make the state. `room` holds as much as the table.
+// What a group of strings multiplies by where the parity over its mask is even, and where it is odd.
 template <class T>
-void build_table(const Pass& pass, const Values<T>& values, typename Lanes<T>::V scale, bool backward, Amp<T>* table,
-                 Amp<T>* room) {
+ParityFactors<T> group_factors(const Pass& pass, const Group& group, const Values<T>& values, bool backward) {
   using V = typename Lanes<T>::V;
-  table[0] = {scale, V{}};
-  for (int32_t k : pass.everywhere)
-    if (!(backward && pass.strings[k].source == String::kStart))
-      table[0] = table[0] * values.factors(pass.strings[k]).even;
-  multiply_out(pass, pass.bases[0], values, backward, table);
-  for (size_t b = 1; b < pass.bases.size(); ++b) {
-    room[0] = {V{} + 1, V{}};
-    multiply_out(pass, pass.bases[b], values, backward, room);
-    for (size_t x = 0; x < pass.table_size(); ++x) table[x] = table[x] * room[pass.bases[b].places[x]];
+  const Amp<T> one{V{} + 1, V{}};
+  ParityFactors<T> out{one, one};
+  for (int32_t k : group.strings) {
+    const String& s = pass.strings[k];
+    if (backward && s.source == String::kStart) continue;
+    const auto f = values.factors(s);
+    out.odd = out.odd * f.odd;
+    if (!group.even_is_one) out.even = out.even * f.even;
   }
+  return out;
+}
+
+// table[x] = scale * the product of the pass's strings at x; backward without those that make the state. It
+// doubles with every bit: x and x with the bit differ in the strings that have it.
+template <class T>
+void build_table(const Pass& pass, const Values<T>& values, typename Lanes<T>::V scale, bool backward, Amp<T>* table) {
+  using V = typename Lanes<T>::V;
+  const bool alike = values.are_alike(pass);
+  const int lane_bits = alike ? kLaneBits<T> : 0;
+  const uint32_t lane_mask = (1u << lane_bits) - 1;
+  const size_t size = table_vectors<T>(pass, alike), stride = alike ? 1 : 2;
+  V* const re = &table->re;
+  V* const im = re + (alike ? size : 1);
+  auto get = [=](size_t x) { return Amp<T>{re[x * stride], im[x * stride]}; };
+  auto set = [=](size_t x, const Amp<T>& amp) { re[x * stride] = amp.re, im[x * stride] = amp.im; };
+  size_t made = 1;
+  auto grow = [&](size_t to) {
+    for (; made < to; made *= 2)
+      for (size_t x = 0; x < made; ++x) set(x + made, get(x));
+  };
+  set(0, {scale, V{}});
+  for (const Group& group : pass.groups) {
+    const auto factors = in_lane_order<T>(group_factors(pass, group, values, backward), group.mask & lane_mask);
+    const auto& [even, odd] = factors;
+    const bool even_is_one = group.even_is_one && (group.mask & lane_mask) == 0;
+    const uint32_t mask = group.mask >> lane_bits;
+    if (mask == 0) {
+      set(0, get(0) * even);
+      continue;
+    }
+    const uint32_t bit = 1u << (31 - __builtin_clz(mask));
+    grow(bit);
+    const bool doubles = made == bit;
+    for (uint32_t x = 0; x < bit; ++x) {
+      const uint32_t here = parity(x & mask) ? x | bit : x;  // where the strings are even
+      const Amp<T> a = get(doubles ? x : here), b = get(doubles ? x : here ^ bit);
+      if (doubles || !even_is_one) set(here, even_is_one ? a : a * even);
+      set(here ^ bit, b * odd);
+    }
+    made = 2 * size_t(bit);
+  }
+  grow(size);
 }
 
 }  // namespace qjax

@@ -102,6 +102,21 @@ Split<V> split(const FactorRef* factors, int count, TurnOf&& turn_of) {
   return out;
 }
 
+// What a string multiplies by where its parity is even, and where it is odd.
+template <class T>
+struct ParityFactors {
+  Amp<T> even, odd;
+};
+
+// The same on the lanes of even parity with the mask, exchanged on the others.
+template <class T>
+ParityFactors<T> in_lane_order(const ParityFactors<T>& f, uint32_t mask) {
+  if (mask == 0) return f;
+  const auto even = lane_signs<T>(mask) > 0;
+  return {{even ? f.even.re : f.odd.re, even ? f.even.im : f.odd.im},
+          {even ? f.odd.re : f.even.re, even ? f.odd.im : f.even.im}};
+}
+
 // All angles of a schedule as a block of circuits sees them. What is the same on every lane is kept as scalars.
 template <class T>
 class Values {
@@ -151,44 +166,32 @@ class Values {
 
   uint32_t lane_mask() const { return (1u << schedule_->lane_bits) - 1; }
 
+  // Whether a pass's phases are the same on every lane.
+  bool are_alike(const Pass& pass) const { return !mixed_ && pass.is_alike; }
+
   Turn<V> turn(int32_t chain, int32_t turn) const {
     if (!on_lanes(chain)) return {splat<T>(shared_turns_[turn].sine), splat<T>(shared_turns_[turn].cosine)};
     return lane_turns_[lane_turn(chain, turn)];
   }
 
-  // What a string multiplies by where its parity is even, and where it is odd.
-  struct Factors {
-    Amp<T> even, odd;
-    bool even_is_one;
-  };
-  Factors factors(const String& s) const {
+  ParityFactors<T> factors(const String& s) const {
     const Amp<T> one{V{} + 1, V{}};
     if (s.source == String::kStart) {
-      if (s.chain < 0) return ordered({one, Amp<T>{}, false}, s);
-      return ordered({Amp<T>{cosine(s.chain), V{}}, Amp<T>{sine(s.chain), V{}}, false}, s);
+      if (s.chain < 0) return ordered({one, Amp<T>{}}, s);
+      return ordered({Amp<T>{cosine(s.chain), V{}}, Amp<T>{sine(s.chain), V{}}}, s);
     }
-    if (s.source == String::kPre) return ordered({one, pre(s.chain), true}, s);
-    if (s.source == String::kPost) return ordered({one, post(s.chain), true}, s);
+    if (s.source == String::kPre) return ordered({one, pre(s.chain)}, s);
+    if (s.source == String::kPost) return ordered({one, post(s.chain)}, s);
     const auto half = turn(s.chain, schedule_->chains[s.chain].first_turn);
     const V real = half.cosine * half.cosine - half.sine * half.sine, imaginary = half.sine * half.cosine;
-    return ordered({one, Amp<T>{real, imaginary + imaginary}, true}, s);
+    return ordered({one, Amp<T>{real, imaginary + imaginary}}, s);
   }
 
  private:
   // The string's value may be the other parity, and its parity on the lanes counts.
-  Factors ordered(Factors f, const String& s) const {
-    if (const uint32_t lanes = s.row & lane_mask()) {
-      const auto even = lane_signs<T>(lanes) > 0;
-      const Factors unordered = f;
-      f.even = {even ? f.even.re : f.odd.re, even ? f.even.im : f.odd.im};
-      f.odd = {even ? f.odd.re : unordered.even.re, even ? f.odd.im : unordered.even.im};
-      f.even_is_one = false;
-    }
-    if (s.one) {
-      std::swap(f.even, f.odd);
-      f.even_is_one = false;
-    }
-    return f;
+  ParityFactors<T> ordered(ParityFactors<T> f, const String& s) const {
+    f = in_lane_order<T>(f, s.row & lane_mask());
+    return s.one ? ParityFactors<T>{f.odd, f.even} : f;
   }
 
   static Amp<T> spread(const Complex<T>& z) { return {splat<T>(z.re), splat<T>(z.im)}; }

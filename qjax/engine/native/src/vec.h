@@ -88,8 +88,18 @@ inline typename Lanes<T>::V exchange(typename Lanes<T>::V v, uint32_t mask) {
 // -1 on the lanes whose index has odd parity with the mask, +1 on the others.
 template <class T>
 inline typename Lanes<T>::V lane_signs(uint32_t mask) {
+  constexpr int kWidth = Lanes<T>::kWidth;
+  struct Signs {
+    alignas(kVectorBytes) T of[kWidth][kWidth];
+  };
+  static constexpr Signs kSigns = [] {
+    Signs out{};
+    for (int m = 0; m < kWidth; ++m)
+      for (int l = 0; l < kWidth; ++l) out.of[m][l] = __builtin_parity(l & m) ? -1 : 1;
+    return out;
+  }();
   typename Lanes<T>::V out;
-  for (int l = 0; l < Lanes<T>::kWidth; ++l) out[l] = parity(l & mask) ? T(-1) : T(1);
+  std::memcpy(&out, kSigns.of[mask % kWidth], sizeof(out));
   return out;
 }
 

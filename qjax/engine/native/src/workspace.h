@@ -12,7 +12,6 @@ struct Workspace {
   State<T> psi{}, lambda{}, spare{};  // spare: dense unitaries go from one buffer to another
   Values<T> values;
   Amp<T>* table;     // of a sweep
-  Amp<T>* room;      // to build one
   Gates<T>* gates;   // of a sweep's passes
   Overlaps<T>* parts;  // of a sweep's passes, for each part of a team
   V* sums;           // of a measurement, for each part of a team; on the way back what lambda starts from
@@ -39,7 +38,6 @@ struct Workspace {
     if (plan.has_dense) take(dense, 256);
     values.lay_out(schedule, mixed, take);
     take(table, schedule.table_size);
-    take(room, schedule.table_size);
     take(gates, schedule.longest_sweep);
     take(sums, size_t(Team::kParts) << kMaxLocalBits);
     if (backward) take(parts, size_t(Team::kParts) * schedule.longest_sweep);
