@@ -7,18 +7,22 @@ one, in an order that changes from pair to pair. Time is that from the first ste
 so it holds what is still to be written when the last step is done. Compilation, which is the same in both and
 takes longer by chance than any record does, is left out; so what it takes to begin the record of a run before
 it, with the description of the machine and the start of the writer's thread, is measured by itself and added.
-For comparison there are the whole runs, as they were called.
+That thread gets ready to write while the steps are compiled. Of this only the whole runs tell, which are
+there for comparison, as they were called. To open the store and to close it after a run is paid once by a
+process and not by a run; it is a figure of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from qjax.search.index import VectorIndex
@@ -66,6 +70,9 @@ def recording(method: str, epochs: int, arguments: argparse.Namespace) -> dict[s
                 (without if kept is None else recorded).append(seconds)
                 (whole_runs if kept is None else whole_recorded).append(whole)
         beginning = float(np.median([begun(config, store) for _ in range(arguments.pairs)]))
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as folder:
+        RunStore.open(folder).close()
+        opening = float(np.median([opened(config, folder) for _ in range(arguments.pairs)]))
     differences = np.array(recorded) - np.array(without) + beginning
     low, high = bootstrapped_median(differences)
     return {
@@ -78,6 +85,7 @@ def recording(method: str, epochs: int, arguments: argparse.Namespace) -> dict[s
         "microseconds_per_sample_95_high": 1e6 * high / samples,
         "seconds_of_a_whole_run": float(np.median(whole_runs)),
         "seconds_of_a_whole_run_recorded": float(np.median(whole_recorded)),
+        "seconds_to_open_and_close_the_store": opening,
         "percent_of_a_whole_run": 100 * float(np.median(differences) / np.median(whole_runs)),
     }
 
@@ -94,10 +102,26 @@ def timed(config: TrainingConfig, store: RunStore | None) -> tuple[float, float]
 def begun(config: TrainingConfig, store: RunStore) -> float:
     """Seconds that the record of a run takes before the first step; its thread opens the store later on."""
     prepared = prepare(config)
-    state = initial_state(prepared)
+    state = jax.block_until_ready(initial_state(prepared))
+    # What compiling left behind is cleared away by whatever comes next, in every run: the garbage by the next
+    # collection, the memory that was freed by the next large allocation.
+    gc.collect(1)
+    bytes(2**16)
     begin = time.perf_counter()
     with Recorder(store, begin_run(store, prepared, "begun"), prepared, state):
         return time.perf_counter() - begin
+
+
+def opened(config: TrainingConfig, folder: str) -> float:
+    """Seconds to open a store that is there and to close it after one run."""
+    prepared = prepare(config)
+    begin = time.perf_counter()
+    store = RunStore.open(folder)
+    seconds = time.perf_counter() - begin
+    train(config, store=store, prepared=prepared)
+    begin = time.perf_counter()
+    store.close()
+    return seconds + time.perf_counter() - begin
 
 
 def bootstrapped_median(values: np.ndarray) -> tuple[float, float]:

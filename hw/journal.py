@@ -155,7 +155,8 @@ class MemoryJournal:
         """Takes the last attempt back."""
         entry = self._entries.pop(fingerprint)
         if entry.attempt > 1:
-            self._entries[fingerprint] = entry._replace(state="intended", attempt=entry.attempt - 1)
+            before = entry._replace(state="intended", job_id=None, attempt=entry.attempt - 1)
+            self._entries[fingerprint] = before
 
     def finish(self, fingerprint: str, state: Literal["completed", "canceled", "failed"]) -> None:
         """Writes how work ended."""

@@ -25,5 +25,5 @@ def content_hash(arrays: Iterable[np.ndarray]) -> str:
     for array in arrays:
         little_endian = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         digest.update(f"{little_endian.dtype.str}{little_endian.shape}".encode())
-        digest.update(little_endian.tobytes())
+        digest.update(little_endian.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()

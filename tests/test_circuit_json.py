@@ -1,5 +1,6 @@
 """Laws of the JSON form and of the content hash, also for damaged JSON."""
 
+import hashlib
 import itertools
 import json
 import pickle
@@ -40,6 +41,13 @@ def test_json_round_trip(circuit):
 @settings(max_examples=40, deadline=None)
 def test_rolled_and_unrolled_have_one_content_hash(circuit):
     assert unrolled(circuit).content_hash == circuit.content_hash
+
+
+@given(circuits())
+@settings(max_examples=60, deadline=None)
+def test_content_hash_is_that_of_the_canonical_json(circuit):
+    text = json.dumps(unrolled(circuit).to_json(), sort_keys=True, separators=(",", ":"))
+    assert circuit.content_hash == hashlib.sha256(text.encode()).hexdigest()
 
 
 @given(circuits(), circuits())

@@ -222,6 +222,16 @@ class Preprocessing:
             return z + (low + high) / 2
         return unit_rows(z, size) if self.scaling == "unit_norm" else z
 
+    def to_mapping(self) -> dict[str, Any]:
+        """Return the map as JSON-ready values, see `to_json`.
+
+        Example:
+            >>> Preprocessing.fit([[1.0], [3.0]], scaling="none").to_mapping()["mean"]
+            [2.0]
+        """
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _plain(part) for name, part in parts.items()}
+
     def to_json(self) -> str:
         """Return the map as JSON, from which `from_json` makes the same map to the last bit.
 
@@ -229,12 +239,8 @@ class Preprocessing:
             >>> Preprocessing.fit([[1.0], [3.0]], scaling="none").to_json()
             '{"mean": [2.0], "scale": [1.0], "components": null, "center": [0.0], "factor": [1.0], ...}'
         """
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
         # Python writes the shortest text that reads back as the same float, which makes it exact.
-        plain = {
-            name: part.tolist() if isinstance(part, np.ndarray) else part for name, part in parts.items()
-        }
-        return json.dumps(plain, allow_nan=False)
+        return json.dumps(self.to_mapping(), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Preprocessing:
@@ -265,6 +271,12 @@ class Preprocessing:
                 f"The stored preprocessing is damaged: {fault}. Fit it again on the training part."
             )
         return cls(**parts)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _checked_num_components(num_components: int | None, table: Array) -> int:

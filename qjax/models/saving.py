@@ -8,7 +8,7 @@ from qjax.errors import StoreError
 from qjax.simulator import Simulator
 from qjax.store import ModelRecord, RunStore
 from qjax.store.models import read_models
-from qjax.train.artifact import describe_model, trained_model
+from qjax.train.artifact import describe_model, params_to_bytes, trained_model
 from qjax.train.checkpoint import state_from_bytes
 from qjax.train.replay import prepare_recorded
 from qjax.train.run import initial_state
@@ -42,4 +42,4 @@ def model_of_run(store: RunStore, wanted: str) -> ModelRecord:
     for evaluation in store.evaluations(run.id):
         if evaluation.step == checkpoint.step and evaluation.accuracy is not None:
             results[f"{evaluation.split}_accuracy"] = evaluation.accuracy
-    return trained_model(describe_model(prepared, run), state.params, results)
+    return trained_model(describe_model(prepared, run), params_to_bytes(state.params), results)

@@ -7,6 +7,9 @@ import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from qjax.errors import StoreError
 from qjax.store.explanations import damaged
@@ -86,12 +89,8 @@ def write_metrics(connection: sqlite3.Connection, run_id: str, steps: StepMetric
         run_id: full run id.
         steps: the columns.
     """
-    columns = (getattr(steps, name) for name in STEP_COLUMNS)
-    lists = (
-        [_real(x) for x in column.tolist()] if column.dtype.kind == "f" else column.tolist()
-        for column in columns
-    )
-    write_rows(connection, "metrics", ((run_id, *row) for row in zip(*lists, strict=True)))
+    lists = (_values(getattr(steps, name)) for name in STEP_COLUMNS)
+    write_rows(connection, "metrics", [(run_id, *row) for row in zip(*lists, strict=True)])
 
 
 def read_evaluations(
@@ -122,30 +121,44 @@ def read_evaluations(
     )
 
 
-def write_evaluations(connection: sqlite3.Connection, run_id: str, evaluations: Iterable[Evaluation]) -> int:
+def write_evaluations(
+    connection: sqlite3.Connection, progress: Progress, evaluations: Iterable[Evaluation]
+) -> int:
     """Writes evaluations; one of the same step and split is replaced.
 
     Args:
         connection: connection inside a write transaction.
-        run_id: full run id.
+        progress: the run's progress, read in the same transaction.
         evaluations: what to write.
 
     Returns:
         How many rows the table gained.
     """
-    gained = 0
-    for each in evaluations:
-        key = (run_id, int(each.step), each.split)
-        sql = "DELETE FROM evaluations WHERE run = ? AND step = ? AND split = ?"
-        gained += 1 - connection.execute(sql, key).rowcount
-        row = (*key, _real(each.loss), _real(each.accuracy), int(each.n_circuits))
-        write_rows(connection, "evaluations", [row])
+    last = {(progress.run, int(each.step), each.split): each for each in evaluations}
+    gained = len(last)
+    for key in last:
+        # None of a later step can be there.
+        if key[1] <= (progress.steps or 0):
+            sql = "DELETE FROM evaluations WHERE run = ? AND step = ? AND split = ?"
+            gained -= connection.execute(sql, key).rowcount
+    rows = [
+        (*key, _real(each.loss), _real(each.accuracy), int(each.n_circuits)) for key, each in last.items()
+    ]
+    write_rows(connection, "evaluations", rows)
     return gained
 
 
 def _real(value: float | None) -> float | None:
     # What SQLite will give back, so that the seal is taken of that: NULL for NaN, one zero.
     return None if value is None or math.isnan(value) else float(value) + 0.0
+
+
+def _values(column: np.ndarray) -> list[Any]:
+    if column.dtype.kind != "f":
+        return column.tolist()
+    # As `_real`, but all at once.
+    values = (column + 0.0).tolist()
+    return [None if value != value else value for value in values] if np.isnan(column).any() else values
 
 
 def read_checkpoint(connection: sqlite3.Connection, run_id: str) -> Checkpoint | None:
@@ -165,22 +178,23 @@ def read_checkpoint(connection: sqlite3.Connection, run_id: str) -> Checkpoint |
     return None
 
 
-def write_checkpoint(connection: sqlite3.Connection, run_id: str, checkpoint: Checkpoint) -> None:
+def write_checkpoint(connection: sqlite3.Connection, progress: Progress, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint and keeps the one before it; any other of the run is removed.
 
     Args:
         connection: connection inside a write transaction.
-        run_id: full run id.
+        progress: the run's progress, read in the same transaction.
         checkpoint: the new newest one. A later one can only be a damaged one that a resume passed by.
     """
     step, payload = checkpoint.step, checkpoint.payload
-    row = (run_id, step, payload, _sha256(run_id, step, payload))
+    row = (progress.run, step, payload, _sha256(progress.run, step, payload))
     connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", row)
-    connection.execute(
-        "DELETE FROM checkpoints WHERE run = ?1 AND step NOT IN (SELECT step FROM checkpoints "
-        "WHERE run = ?1 AND step <= ?2 ORDER BY step DESC LIMIT ?3)",
-        (run_id, step, KEPT_CHECKPOINTS),
-    )
+    if progress.steps is not None:  # Otherwise it is the first.
+        connection.execute(
+            "DELETE FROM checkpoints WHERE run = ?1 AND step NOT IN (SELECT step FROM checkpoints "
+            "WHERE run = ?1 AND step <= ?2 ORDER BY step DESC LIMIT ?3)",
+            (progress.run, step, KEPT_CHECKPOINTS),
+        )
 
 
 def remove_after(connection: sqlite3.Connection, run_id: str, step: int) -> int:

@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ class ModelRecord:
             from.
         payload: its parameters as `qjax.store.to_bytes` wrote them.
         saved_at: when it was kept first, in UTC.
+        texts: what `entry_texts` gave for entries of the description, where that was asked before.
 
     Example:
         >>> record = ModelRecord({"run": "r"}, b"...", datetime(2026, 1, 1, tzinfo=UTC))
@@ -40,11 +41,14 @@ class ModelRecord:
     description: Mapping[str, Any]
     payload: bytes
     saved_at: datetime
+    texts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def text(self) -> str:
         """The description as canonical JSON."""
-        return json.dumps(dict(self.description), sort_keys=True)
+        rest = {key: value for key, value in self.description.items() if key not in self.texts}
+        texts = {**self.texts, **entry_texts(rest)}
+        return "{" + ", ".join(f"{json.dumps(key)}: {texts[key]}" for key in sorted(texts)) + "}"
 
     @cached_property
     def id(self) -> str:
@@ -55,6 +59,22 @@ class ModelRecord:
     def run(self) -> str:
         """Id of the run it came from."""
         return self.description["run"]
+
+
+def entry_texts(description: Mapping[str, Any]) -> dict[str, str]:
+    """Canonical JSON of each entry of a description, for those that are known before the others.
+
+    Args:
+        description: JSON data.
+
+    Returns:
+        The text of each entry.
+
+    Example:
+        >>> entry_texts({"features": ["b", "a"], "units": {"scale": 2.0, "mean": 0.5}})
+        {'features': '["b", "a"]', 'units': '{"mean": 0.5, "scale": 2.0}'}
+    """
+    return {key: json.dumps(value, sort_keys=True) for key, value in description.items()}
 
 
 class Promotion(NamedTuple):

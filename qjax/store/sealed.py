@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,13 @@ def read_rows(
     return [row[:-1] for row in rows]
 
 
-def _seal(table: str, row: Iterable[Any]) -> int:
-    values = [*row]
-    if bytes not in map(type, values):
-        return zlib.crc32(repr((table, *values)).encode(errors="surrogatepass"))
+def _seal(table: str, row: Sequence[Any]) -> int:
+    if bytes not in map(type, row):
+        return zlib.crc32(repr((table, *row)).encode(errors="surrogatepass"))
     # Bytes as they are: their repr would take four times as long as writing them.
-    texts = [len(value) if isinstance(value, bytes) else value for value in values]
+    texts = [len(value) if isinstance(value, bytes) else value for value in row]
     seal = zlib.crc32(repr((table, *texts)).encode(errors="surrogatepass"))
-    for value in values:
+    for value in row:
         if isinstance(value, bytes):
             seal = zlib.crc32(value, seal)
     return seal

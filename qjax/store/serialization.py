@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -45,9 +46,9 @@ def to_bytes(tree_leaves: Sequence[ArrayLike]) -> bytes:
                [3, 4, 5]])
     """
     arrays = [np.asarray(leaf) for leaf in tree_leaves]
-    header = json.dumps([[_dtype_name(array.dtype), array.shape] for array in arrays]).encode()
-    body = len(header).to_bytes(8, "little") + header + b"".join(array.tobytes() for array in arrays)
-    return _MAGIC + bytes([_VERSION]) + hashlib.sha256(body).digest() + body
+    header = _header(tuple((array.dtype, array.shape) for array in arrays))
+    body = b"".join([len(header).to_bytes(8, "little"), header, *(array.tobytes() for array in arrays)])
+    return b"".join([_MAGIC, bytes([_VERSION]), hashlib.sha256(body).digest(), body])
 
 
 def from_bytes(payload: bytes) -> list[np.ndarray]:
@@ -85,6 +86,12 @@ def from_bytes(payload: bytes) -> list[np.ndarray]:
         arrays.append(np.ndarray(shape, dtype, buffer=payload, offset=offset).copy())
         offset += math.prod(shape) * dtype.itemsize
     return arrays
+
+
+# A run writes the same few forms again and again.
+@lru_cache
+def _header(forms: tuple[tuple[np.dtype, tuple[int, ...]], ...]) -> bytes:
+    return json.dumps([[_dtype_name(dtype), shape] for dtype, shape in forms]).encode()
 
 
 def _dtype_name(dtype: np.dtype) -> str:

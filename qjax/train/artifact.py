@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -39,7 +38,7 @@ def describe_model(prepared: Prepared, run: RunRecord) -> dict[str, Any]:
         "circuit": model.circuit.to_json(),
         "circuit_hash": model.circuit.content_hash,
         "config": prepared.config.to_mapping(),
-        "preprocessing": json.loads(prepared.preprocessing.to_json()),
+        "preprocessing": prepared.preprocessing.to_mapping(),
         "features": dataset.feature_names,
         "classes": dataset.class_names,
         "units": units if model.task == "regression" else None,
@@ -48,17 +47,34 @@ def describe_model(prepared: Prepared, run: RunRecord) -> dict[str, Any]:
     }
 
 
-def trained_model(description: Mapping[str, Any], params: Params, results: Mapping[str, Any]) -> ModelRecord:
+def params_to_bytes(params: Params) -> bytes:
+    """The parameters of a model as the store keeps them.
+
+    Args:
+        params: the parameters.
+
+    Returns:
+        The arrays in order, see `qjax.store.to_bytes`.
+    """
+    return to_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(params)])
+
+
+def trained_model(
+    description: Mapping[str, Any],
+    params: bytes,
+    results: Mapping[str, Any],
+    texts: Mapping[str, str] | None = None,
+) -> ModelRecord:
     """A trained model as the store keeps it.
 
     Args:
         description: what `describe_model` gave.
-        params: the parameters.
+        params: the parameters, see `params_to_bytes`.
         results: what the run came to; what depends on the clock is left out.
+        texts: what `entry_texts` gave for the description, where that was asked before.
 
     Returns:
         The model.
     """
     metrics = {key: value for key, value in results.items() if key != "run" and not key.startswith("seconds")}
-    payload = to_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(params)])
-    return ModelRecord({**description, "metrics": metrics}, payload, datetime.now(UTC))
+    return ModelRecord({**description, "metrics": metrics}, params, datetime.now(UTC), texts or {})

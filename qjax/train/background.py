@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
 from collections.abc import Callable
@@ -68,8 +69,9 @@ class WriterThread(Generic[Item]):
         self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._moved = 0.0
-        # A daemon: where a disk hangs for good, the process can still end after the deadline.
-        threading.Thread(target=self._run, name="qjax-writer", daemon=True).start()
+        # Like a daemon: where a disk hangs for good, the process can still end after the deadline. A `Thread`
+        # would hold up its starter until it runs, and whoever waits for its end until it is wound up.
+        _thread.start_new_thread(self._run, ())
 
     def put(self, item: Item, *, seconds: float) -> None:
         """Queues an item; waits while the queue is full.

@@ -7,7 +7,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
 from qjax.errors import ArgumentError
@@ -252,7 +252,9 @@ class TrainingConfig:
 
     def to_mapping(self) -> dict[str, Any]:
         """All keys and values, ready for JSON; `from_mapping` reads them back."""
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        # Not `asdict`: it copies every value, though none can change.
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 _MAX_RECORDED_QUBITS = 20

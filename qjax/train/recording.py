@@ -19,10 +19,10 @@ from qjax.store import (
     StepMetrics,
     StepRecord,
     describe_environment,
-    to_bytes,
 )
+from qjax.store.models import entry_texts
 from qjax.store.states import EncodedStates
-from qjax.train.artifact import describe_model, trained_model
+from qjax.train.artifact import describe_model, params_to_bytes, trained_model
 from qjax.train.background import WriterThread
 from qjax.train.checkpoint import state_to_bytes
 from qjax.train.observers import Chunk, SplitEvaluation
@@ -60,8 +60,8 @@ class Recorder:
         self._run = run
         self._prepared = prepared
         self._params = state.params
+        self._key = state.key
         self._has_accuracy = prepared.model.task != "regression"
-        self._num_steps = prepared.loader().num_steps
         self._states = None if prepared.config.record_states == "never" else make_states(prepared)
         self._writer: WriterThread[_Done | _End] = WriterThread(self._open)
 
@@ -88,15 +88,21 @@ class Recorder:
     @contextmanager
     def _open(self):
         with RunStore.open(self._directory, create=False) as store:
+            self._num_steps = self._prepared.loader().num_steps
             self._has_record = store.has_data(self._run)
             self._model = describe_model(self._prepared, store.run(self._run))
+            self._model_texts = entry_texts(self._model)
+            # The key is the same in every state of a run, and reading it costs as much as all else in them.
+            self._key_data = jax.random.key_data(self._key)
             yield lambda items: self._write(store, items)
 
     def _write(self, store: RunStore, items: Sequence[_Done | _End]) -> None:
         done = [item for item in items if isinstance(item, _Done)]
         end = None
         if isinstance(last := items[-1], _End):
-            end = RunEnd("finished", last.report, trained_model(self._model, last.params, last.report))
+            params = params_to_bytes(last.params)
+            model = trained_model(self._model, params, last.report, self._model_texts)
+            end = RunEnd("finished", last.report, model)
         if done:
             self._write_steps(store, done, end)
         elif end is not None:
@@ -116,7 +122,7 @@ class Recorder:
             for chunk in chunks
             for evaluation in chunk.evaluations
         ]
-        payload = state_to_bytes(chunks[-1].state)
+        payload = state_to_bytes(chunks[-1].state._replace(key=self._key_data))
         record = self._record(done) if self._has_record else None
         # Where a run breaks off, its end follows the last steps at once and waits for the disk for both.
         durable = end is not None or not self._writer.closing
@@ -126,23 +132,24 @@ class Recorder:
 
     def _metrics(self, chunks: Sequence[Chunk]) -> StepMetrics:
         steps = np.arange(chunks[0].first_step, chunks[-1].next_step)
-        infos = jax.tree.map(lambda *arrays: np.concatenate(arrays), *(chunk.infos for chunk in chunks))
+        columns: Any = zip(*(chunk.infos for chunk in chunks), strict=True)
+        loss, gradient_norm, score, circuits, jobs = map(np.concatenate, columns)
         milliseconds = [np.full(chunk.num_steps, 1e3 * chunk.seconds / chunk.num_steps) for chunk in chunks]
         return StepMetrics(
             step=steps,
             epoch=steps // chunks[0].steps_per_epoch,
             batch=steps % chunks[0].steps_per_epoch,
-            loss=infos.loss,
-            gradient_norm=infos.gradient_norm,
-            accuracy=infos.score if self._has_accuracy else np.full(len(steps), np.nan),
-            n_circuits=infos.circuits,
-            n_jobs=infos.jobs,
+            loss=loss,
+            gradient_norm=gradient_norm,
+            accuracy=score if self._has_accuracy else np.full(len(steps), np.nan),
+            n_circuits=circuits,
+            n_jobs=jobs,
             circuit_time_ms=np.concatenate(milliseconds),
         )
 
     def _record(self, items: Sequence[_Done]) -> StepRecord:
         snapshots = [
-            Snapshot(chunk.next_step, _params_to_bytes(chunk.state.params))
+            Snapshot(chunk.next_step, params_to_bytes(chunk.state.params))
             for chunk, _ in items
             if chunk.first_step // chunk.steps_per_epoch < chunk.next_step // chunk.steps_per_epoch
         ]
@@ -226,10 +233,6 @@ def run_data(prepared: Prepared) -> RunData:
         order=prepared.order,
         num_train=prepared.num_train,
     )
-
-
-def _params_to_bytes(params: Params) -> bytes:
-    return to_bytes([np.asarray(leaf) for leaf in jax.tree.leaves(params)])
 
 
 def restore_tally(tally: Tally, store: RunStore, run: str) -> None:

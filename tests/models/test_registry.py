@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from qjax.models import Registry, export_model, import_model, load, read_model
 from qjax.models.exchange import _checksum
 from qjax.models.saving import model_of_run
 from qjax.store import ModelRecord, RunStore
-from qjax.store.models import current_aliases, find_model
+from qjax.store.models import current_aliases, entry_texts, find_model
 from qjax.train import TrainingConfig, train
 
 from .conftest import CONFIGS, Trained
@@ -41,6 +42,28 @@ def test_every_finished_run_has_a_model_found_by_many_names(runs: dict[str, Trai
         registry.promote(record.id, name)
         assert registry.find(name) == record
     assert registry.find("latest").description["name"] == [*CONFIGS][-1]
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from("abcde") | st.text(), _json, max_size=5),
+    st.sets(st.sampled_from("abcde")),
+)
+def test_a_model_is_the_same_whatever_of_its_text_was_known_before(
+    description: dict[str, Any], known: set[str]
+) -> None:
+    texts = entry_texts({key: value for key, value in description.items() if key in known})
+    record = ModelRecord(description, b"parameters", datetime.now(UTC), texts)
+    assert record.text == json.dumps(description, sort_keys=True)
+    assert record == ModelRecord(description, b"parameters", record.saved_at)
+    assert record.id == ModelRecord(description, b"parameters", record.saved_at).id
 
 
 def test_an_alias_points_where_it_was_moved_last(runs: dict[str, Trained]) -> None:

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hw.journal import Journal, MemoryJournal
@@ -50,6 +50,7 @@ def shown(journal: Journal) -> list[tuple | None]:
 
 @settings(max_examples=20, deadline=None)
 @given(COMMANDS)
+@example([("intend", "a"), ("intend", "a"), ("accept", "a"), ("withdraw", "a")])
 def test_it_does_what_the_journal_in_memory_does(commands: list[tuple[str, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         run_id = new_run(Path(folder))

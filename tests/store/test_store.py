@@ -246,6 +246,18 @@ def test_an_evaluation_at_the_checkpoint_is_replaced(tmp_path: Path) -> None:
             store.append(run_id, example_run.steps_between(5, 6), b"", 6, [old])
 
 
+def test_of_equal_evaluations_the_last_counts_and_all_are_counted_once(tmp_path: Path) -> None:
+    with RunStore.open(tmp_path) as store:
+        run_id = store.create_run({}, {}, "", {}, "twice")
+        first, second, third = (Evaluation(2, "test", loss, None, 1) for loss in (0.5, 0.25, 0.125))
+        train = Evaluation(2, "train", 0.75, 1.0, 1)
+        store.append(run_id, example_run.steps_between(0, 2), b"", 2, [first, train, second])
+        assert store.evaluations(run_id) == (second, train)
+        later = Evaluation(3, "test", 0.0625, None, 1)
+        store.append(run_id, example_run.steps_between(2, 3), b"", 3, [later, third])
+        assert store.evaluations(run_id) == (third, train, later)
+
+
 def test_an_exception_inside_an_append_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
