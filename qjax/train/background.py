@@ -163,12 +163,15 @@ class WriterThread(Generic[Item]):
         return not held or (within and len(held) < MAX_ITEMS)
 
     def _run(self) -> None:
+        written: list[_Entry[Item]] = []
         try:
             # Opening can wait as well: when a run begins, its own thread needs the interpreter.
             self._gather()
             with self._open_writer() as write:
                 while entries := self._take():
                     write([entry.item for entry in entries])
+                    # Held until nobody waits any more: it takes a moment to free the arrays in them.
+                    written = entries
                     self.moved()
                     with self._changed:
                         self._writing = []
@@ -180,6 +183,7 @@ class WriterThread(Generic[Item]):
                 self._changed.notify_all()
         finally:
             self._ended.set()
+            written.clear()
 
     def _take(self) -> list[_Entry[Item]]:
         with self._changed:
