@@ -1,12 +1,70 @@
 #include "parallel.h"
 
+#include <algorithm>
+
 namespace qjax {
 namespace {
+
+// Threads that have just helped stay for a moment: the next call finds them awake.
+struct Desk {
+  std::mutex mutex;
+  int waiting = 0;             // threads that are there and not called
+  int called = 0;              // threads that have not taken the task yet
+  std::function<void()> task;
+  std::atomic<uint32_t> calls{0};
+};
+
+Desk& desk() {
+  static Desk& instance = *new Desk;  // leaked on purpose: helpers may be there while the process ends
+  return instance;
+}
+
+void help(std::function<void()> task) {
+  Desk& here = desk();
+  for (;;) {
+    task();
+    task = nullptr;
+    uint32_t seen;
+    {
+      std::lock_guard lock(here.mutex);
+      ++here.waiting;
+      seen = here.calls.load(std::memory_order_relaxed);
+    }
+    while (!task) {
+      const bool is_called = spin([&] { return here.calls.load(std::memory_order_acquire) != seen; });
+      std::lock_guard lock(here.mutex);
+      seen = here.calls.load(std::memory_order_relaxed);
+      if (here.called > 0) {
+        task = here.task;
+        if (--here.called == 0) here.task = nullptr;
+      } else if (!is_called) {
+        --here.waiting;
+        return;
+      }
+    }
+  }
+}
+
+// Has a task, which must not throw, done by up to so many other threads.
+void call_helpers(const Submit& submit, int count, const std::function<void()>& task) {
+  Desk& here = desk();
+  {
+    std::lock_guard lock(here.mutex);
+    if (here.called == 0 && here.waiting > 0) {
+      here.called = std::min(count, here.waiting);
+      here.waiting -= here.called;
+      here.task = task;
+      count -= here.called;
+      here.calls.fetch_add(1, std::memory_order_release);
+    }
+  }
+  for (int h = 0; h < count; ++h) submit([task] { help(task); });
+}
 
 struct Job {
   std::mutex mutex;
   std::condition_variable idle;
-  int running = 0;
+  std::atomic<int> running{0};
   bool closed = false;
   std::exception_ptr failure;
   std::atomic<int64_t> next{0};
@@ -33,18 +91,18 @@ void share(const Submit& submit, int helpers, int64_t blocks,
   auto job = std::make_shared<Job>();  // shared: a task may begin after the caller has gone
   job->blocks = blocks;
   job->work = &work;
-  for (int h = 0; h < helpers; ++h)
-    submit([job] {
-      {
-        std::lock_guard lock(job->mutex);
-        if (job->closed) return;
-        ++job->running;
-      }
-      job->run();
+  call_helpers(submit, helpers, [job] {
+    {
       std::lock_guard lock(job->mutex);
-      if (--job->running == 0) job->idle.notify_all();
-    });
+      if (job->closed) return;
+      ++job->running;
+    }
+    job->run();
+    std::lock_guard lock(job->mutex);
+    if (--job->running == 0) job->idle.notify_all();
+  });
   job->run();
+  spin([&] { return job->running == 0; });
   std::unique_lock lock(job->mutex);
   job->closed = true;
   job->idle.wait(lock, [&] { return job->running == 0; });
@@ -74,31 +132,23 @@ struct Team::Job {
   void help() {
     while (!closed.load(std::memory_order_acquire)) {
       const uint32_t seen = work();
-      for (int spin = 0; spin < kSpins && uint32_t(ticket.load(std::memory_order_acquire) >> 32) == seen; ++spin) pause();
+      spin([&] { return uint32_t(ticket.load(std::memory_order_acquire) >> 32) != seen; });
       for (uint64_t now; uint32_t((now = ticket.load(std::memory_order_acquire)) >> 32) == seen;) ticket.wait(now);
     }
-  }
-
-  static constexpr int kSpins = 2000;
-  static void pause() {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
   }
 };
 
 Team::Team(const Submit& submit, int helpers) : job_(std::make_shared<Job>()) {
-  for (int h = 0; h < helpers; ++h)
-    submit([job = job_] {
-      {
-        std::lock_guard lock(job->mutex);
-        if (job->closed) return;
-        ++job->running;
-      }
-      job->help();
+  call_helpers(submit, helpers, [job = job_] {
+    {
       std::lock_guard lock(job->mutex);
-      if (--job->running == 0) job->idle.notify_all();
-    });
+      if (job->closed) return;
+      ++job->running;
+    }
+    job->help();
+    std::lock_guard lock(job->mutex);
+    if (--job->running == 0) job->idle.notify_all();
+  });
 }
 
 Team::~Team() {
@@ -118,7 +168,7 @@ void Team::run(const Part& part) {
   job_->ticket.store(((job_->ticket.load(std::memory_order_relaxed) >> 32) + 1) << 32, std::memory_order_release);
   job_->ticket.notify_all();
   job_->work();
-  for (int spin = 0; spin < Job::kSpins && job_->done.load(std::memory_order_acquire) < kParts; ++spin) Job::pause();
+  spin([&] { return job_->done.load(std::memory_order_acquire) == kParts; });
   for (uint32_t now; (now = job_->done.load(std::memory_order_acquire)) < kParts;) job_->done.wait(now);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
@@ -13,11 +14,28 @@ namespace qjax {
 
 using Submit = std::function<void(std::function<void()>)>;
 
+// Waits actively for a moment: to fall asleep and to be woken takes longer than many a piece of work does.
+template <class Done>
+bool spin(const Done& done) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::microseconds kMoment{100};
+  for (const auto end = Clock::now() + kMoment; !done();) {
+    if (Clock::now() > end) return false;
+    for (int k = 0; k < 8 && !done(); ++k) {
+#if defined(__x86_64__)
+      __builtin_ia32_pause();
+#endif
+    }
+  }
+  return true;
+}
+
 // Gives the results of blocks their turn in order, so that sums do not depend on which thread was faster.
 // Only blocks that run already are waited for.
 class Turns {
  public:
   void wait_for(int64_t block) {
+    if (spin([&] { return next_.load(std::memory_order_acquire) == block; })) return;
     for (int64_t now; (now = next_.load(std::memory_order_acquire)) != block;) next_.wait(now);
   }
   void done(int64_t block) {
