@@ -154,9 +154,10 @@ class Values {
   Amp<T> post(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).post : spread(shared_splits_[chain].post); }
   Amp<T> phase(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).phase : spread(shared_splits_[chain].phase); }
 
-  // Whether a cosine is too small on some lane to divide by.
+  // Whether a cosine is too small on some lane to divide by. No digits are lost by that; but a pass leaves out the
+  // cosines of up to ten qubits, in overlaps their squares, which single precision must still hold.
   bool is_steep(int32_t chain) const {
-    constexpr T kLeast = T(1) / 16;
+    constexpr T kLeast = T(1) / 64;
     if (!on_lanes(chain)) return shared_splits_[chain].cosine < kLeast;
     const V cosine = lane_split(chain).cosine;
     bool out = false;
