@@ -325,6 +325,27 @@ def test_sums_over_large_states_keep_their_digits():
     np.testing.assert_allclose(values[0, 0], expected, atol=2e-6)
 
 
+@pytest.mark.parametrize("cosine", [1e-7, 1e-3, 1 / 60, 1 / 15])
+def test_gradients_hold_where_every_gate_is_nearly_half_a_turn(cosine):
+    """Of ten gates at once, and with observables large enough to leave single precision little room."""
+    num_qubits = 10
+    ring = [Op("cx", (q, (q + 1) % num_qubits)) for q in range(num_qubits)]
+    layers = [[Op("ry", (q,), Angle(param=k * num_qubits + q)) for q in range(num_qubits)] for k in range(3)]
+    circuit = Circuit(num_qubits, (*layers[0], *ring, *layers[1], *ring, *layers[2]))
+    large = 1e8
+    wanted = (PauliSum({"Z0": large, "X1 X2": large}),)
+    rng = np.random.default_rng(0)
+    steep = np.full(num_qubits, 2 * np.arccos(cosine))
+    params = np.concatenate([rng.uniform(-1, 1, num_qubits), steep, rng.uniform(-1, 1, num_qubits)])
+    ours, plain = (
+        jax.jit(jax.grad(lambda p, e=engine: e.expectations(circuit, wanted, p, jnp.zeros((1, 0))).sum()))(
+            jnp.asarray(params[None], jnp.float32)
+        )
+        for engine in (native, grid)
+    )
+    np.testing.assert_allclose(ours / large, plain / large, atol=5e-6)
+
+
 @pytest.mark.parametrize("kind", ["chain", "ring", "mixed"])
 @pytest.mark.parametrize(
     ("num_qubits", "batch", "dtype"), [(18, 1, "float32"), (12, 16, "float32"), (12, 16, "float64")]

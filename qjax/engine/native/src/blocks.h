@@ -2,7 +2,7 @@
 //
 // A block's vectors are wherever the frame has them; stages take them through the registers, a few qubits at a
 // time, and leave them where they were. RY is real, and with its cosine taken out (into the phases) it costs one
-// multiply-add for each component; a steep one, whose cosine is near zero, costs two.
+// multiply-add for each component; where cosines are too small for that (a steep pass), two.
 #pragma once
 
 #include "state.h"
@@ -134,7 +134,7 @@ struct Block {
 };
 
 // What a stage takes its amplitudes from, and what becomes of them.
-enum class Source { kState, kPhases, kAlike, kTable };  // as they are, times the phases, the table alone
+enum class Source { kState, kPhases, kAlike, kTable };  // as they are; times the phases, or phases alike on all lanes; the table alone
 enum class Sink { kState, kLast, kSums };  // kLast: time to ask for the block ahead
 
 // RY on K neighbouring local bits.
@@ -307,8 +307,8 @@ class Stages {
   InLanes in_lanes_ = nullptr;
 };
 
-// The blocks of a pass in order, each asked for (`asks`) while the one before is at work. With `sums` the state is not written: its squares are added there for each
-// local index, with the sign of the measured row.
+// The blocks of a pass in order, each asked for (`asks`) while the one before is at work. With `sums` the state is
+// not written: its squares are added there for each local index, with the sign of the measured row.
 template <class T>
 class BlockRun {
   using V = typename Lanes<T>::V;

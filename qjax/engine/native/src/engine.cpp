@@ -303,7 +303,9 @@ Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backw
   const Schedule& schedule = grid.schedule();
   for (const Sweep& sweep : schedule.sweeps) {
     if (schedule.passes[sweep.begin].kind == Pass::kMeasure) continue;
-    out.bytes += times * 2 * amplitudes * 2 * sizeof(T);
+    // Small tiles are for the way forward alone.
+    const double trips = backward && sweep.is_small ? 1 + 2 * (sweep.end - sweep.begin) : times;
+    out.bytes += trips * 2 * amplitudes * 2 * sizeof(T);
     for (int32_t k = sweep.begin; k < sweep.end; ++k) {
       const Pass& pass = schedule.passes[k];
       const double qubits = pass.kind == Pass::kBlock ? double(pass.chains.size() + pass.lane_chains.size()) : 0;

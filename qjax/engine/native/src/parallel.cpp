@@ -21,7 +21,7 @@ Desk& desk() {
 
 void help(std::function<void()> task) {
   Desk& here = desk();
-  for (;;) {
+  while (task) {
     task();
     task = nullptr;
     uint32_t seen;
@@ -30,17 +30,13 @@ void help(std::function<void()> task) {
       ++here.waiting;
       seen = here.calls.load(std::memory_order_relaxed);
     }
-    while (!task) {
-      const bool is_called = spin([&] { return here.calls.load(std::memory_order_acquire) != seen; });
-      std::lock_guard lock(here.mutex);
-      seen = here.calls.load(std::memory_order_relaxed);
-      if (here.called > 0) {
-        task = here.task;
-        if (--here.called == 0) here.task = nullptr;
-      } else if (!is_called) {
-        --here.waiting;
-        return;
-      }
+    spin([&] { return here.calls.load(std::memory_order_acquire) != seen; });
+    std::lock_guard lock(here.mutex);
+    if (here.called > 0) {
+      task = here.task;
+      if (--here.called == 0) here.task = nullptr;
+    } else {  // also where another one took the call: whoever is not needed leaves
+      --here.waiting;
     }
   }
 }
@@ -51,9 +47,9 @@ void call_helpers(const Submit& submit, int count, const std::function<void()>& 
   {
     std::lock_guard lock(here.mutex);
     if (here.called == 0 && here.waiting > 0) {
+      here.task = task;
       here.called = std::min(count, here.waiting);
       here.waiting -= here.called;
-      here.task = task;
       count -= here.called;
       here.calls.fetch_add(1, std::memory_order_release);
     }
@@ -102,9 +98,12 @@ void share(const Submit& submit, int helpers, int64_t blocks,
     if (--job->running == 0) job->idle.notify_all();
   });
   job->run();
+  {
+    std::lock_guard lock(job->mutex);
+    job->closed = true;
+  }
   spin([&] { return job->running == 0; });
   std::unique_lock lock(job->mutex);
-  job->closed = true;
   job->idle.wait(lock, [&] { return job->running == 0; });
   if (job->failure) std::rethrow_exception(job->failure);
 }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <new>
+#include <type_traits>
+#include <utility>
 
 #include "gradients.h"
 #include "kernels.h"
@@ -159,8 +161,7 @@ class Runner {
         const Pass& pass = schedule_.passes[k];
         const bool is_last = k + 1 == sweep.end;
         runs.emplace_back(space_.psi, pass, space_.gates[k - sweep.begin], table, first << pass.tile_columns,
-                                      !sweep.is_small, measures && is_last ? sums : nullptr,
-                                      schedule_.measurement.row);
+                          !sweep.is_small, measures && is_last ? sums : nullptr, schedule_.measurement.row);
         table += pass.table_size();
       }
       const uint32_t step = sweep.end - sweep.begin > 1 ? 1 : end - first;  // a single pass takes all tiles at once
@@ -188,11 +189,10 @@ class Runner {
       for (int32_t k = sweep.begin; k < sweep.end; ++k) {
         const Pass& pass = schedule_.passes[k];
         runs.emplace_back(space_.psi, space_.lambda, pass, space_.gates[k - sweep.begin], table, undone(k),
-                                      k + 1 == sweep.end ? seed : Seed<T>{}, begin << pass.tile_columns,
-                                      overlaps[k - sweep.begin]);
+                          k + 1 == sweep.end ? seed : Seed<T>{}, begin << pass.tile_columns, overlaps[k - sweep.begin]);
         table += pass.table_size();
       }
-      // Two states do not fit small tiles: pass by pass is faster there.
+      // Two states and their tables are too much for the first cache: pass by pass is faster there.
       const uint32_t step = count > 1 && !sweep.is_small ? 1 : end - begin;
       for (uint32_t tile = begin; tile < end; tile += step)
         for (int32_t k = sweep.end; k-- > sweep.begin;)

@@ -66,11 +66,11 @@ void form_sweeps(Schedule& schedule) {
   auto& passes = schedule.passes;
   const int vector_bits = schedule.num_qubits - schedule.lane_bits;
   constexpr int kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
-  const bool small = vector_bits <= kTileBits + 1;
-  const int limit = !small                         ? std::min(kTileBits, vector_bits - kTilesAtLeast)
+  const bool is_small = vector_bits <= kTileBits + 1;
+  const int limit = !is_small                         ? std::min(kTileBits, vector_bits - kTilesAtLeast)
                     : vector_bits >= kLeastInTiles ? kSmallTileBits
                                                    : 0;
-  const int least = small ? 0 : 10;
+  const int least = is_small ? 0 : 10;  // of few blocks, but for those in the first cache, tiles are not worth it
   for (int32_t begin = 0, end; begin < int32_t(passes.size()); begin = end) {
     end = begin + 1;
     if (limit > 0 && passes[begin].kind == Pass::kBlock) {
@@ -82,7 +82,6 @@ void form_sweeps(Schedule& schedule) {
         if (wider.count() > limit) break;
         tile = wider;
       }
-      // Tiles of a few blocks would not be worth going from one to the next.
       for (int bit = 0; bit < vector_bits && tile.count() < std::min(limit, least); ++bit) tile.add(1u << bit);
       std::vector<Pass> tiled(passes.begin() + begin, passes.begin() + end);
       const auto first_bad = std::find_if(tiled.begin(), tiled.end(), [&](Pass& pass) {
@@ -91,7 +90,7 @@ void form_sweeps(Schedule& schedule) {
       end = std::max(begin + 1, begin + int32_t(first_bad - tiled.begin()));
       if (end - begin > 1) std::move(tiled.begin(), first_bad, passes.begin() + begin);
     }
-    schedule.sweeps.push_back({begin, end, small && end - begin > 1});
+    schedule.sweeps.push_back({begin, end, is_small && end - begin > 1});
     size_t table_size = 0;
     for (int32_t k = begin; k < end; ++k) table_size += passes[k].table_size();
     schedule.table_size = std::max(schedule.table_size, table_size);

@@ -16,7 +16,7 @@ int find_variant(Pass& pass, uint32_t row);
 // from tile to tile, and reads and writes the whole state once.
 void form_sweeps(Schedule& schedule);
 
-// Groups the strings of block passes by what they are multiplied with.
+// Groups the strings of block passes by the parity that they go by.
 void group_strings(Schedule& schedule);
 
 // Finds out whether the last pass can sum up the terms on its way.

@@ -7,26 +7,29 @@
 
 namespace qjax {
 
-// What the gates of a pass multiply by: tangent alone, or sine and cosine where one of them is steep.
+// What the gates of a pass multiply by: tangent alone, or sine and cosine where the cosines are too small (steep).
 template <class T>
 struct Gates {
   using V = typename Lanes<T>::V;
   bool steep;
   bool alike;  // whether the phases are the same on all lanes
-  V sine[kMaxLocalBits], cosine[kMaxLocalBits];  // the sine is the tangent where nothing is steep
+  V sine[kMaxLocalBits], cosine[kMaxLocalBits];  // the sine is the tangent where the pass is not steep
   V lane_sine[4], lane_cosine[4];                // negative sine on lanes where the qubit reads zero
   V scale;
 
   void set(const Pass& pass, const Values<T>& values, bool inverse) {
+    // Overlaps grow by the squares of the cosines that are left out, and single precision must still hold them.
+    constexpr T kLeast = T(1) / (1 << 20);
     alike = values.are_alike(pass);
-    steep = false;
-    for (int32_t chain : pass.chains) steep |= values.is_steep(chain);
-    for (int32_t chain : pass.lane_chains) steep |= values.is_steep(chain);
     scale = V{} + 1;
+    for (const auto* chains : {&pass.chains, &pass.lane_chains})
+      for (int32_t chain : *chains) scale *= values.cosine(chain);
+    steep = false;
+    for (int l = 0; l < Lanes<T>::kWidth; ++l) steep |= scale[l] < kLeast;
+    if (steep) scale = V{} + 1;
     auto gate = [&](int32_t chain, V& s, V& c) {
       s = steep ? values.sine(chain) : values.tangent(chain);
       c = values.cosine(chain);
-      if (!steep) scale *= c;
       if (inverse) s = -s;
     };
     for (size_t k = 0; k < pass.chains.size(); ++k) gate(pass.chains[k], sine[k], cosine[k]);
@@ -73,7 +76,7 @@ void build_table(const Pass& pass, const Values<T>& values, typename Lanes<T>::V
   const int lane_bits = alike ? kLaneBits<T> : 0;
   const uint32_t lane_mask = (1u << lane_bits) - 1;
   const size_t size = table_vectors<T>(pass, alike), stride = alike ? 1 : 2;
-  V* const re = &table->re;
+  V* const re = reinterpret_cast<V*>(table);
   V* const im = re + (alike ? size : 1);
   auto get = [=](size_t x) { return Amp<T>{re[x * stride], im[x * stride]}; };
   auto set = [=](size_t x, const Amp<T>& amp) { re[x * stride] = amp.re, im[x * stride] = amp.im; };

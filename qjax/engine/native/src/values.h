@@ -154,17 +154,6 @@ class Values {
   Amp<T> post(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).post : spread(shared_splits_[chain].post); }
   Amp<T> phase(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).phase : spread(shared_splits_[chain].phase); }
 
-  // Whether a cosine is too small on some lane to divide by. No digits are lost by that; but a pass leaves out the
-  // cosines of up to ten qubits, in overlaps their squares, which single precision must still hold.
-  bool is_steep(int32_t chain) const {
-    constexpr T kLeast = T(1) / 64;
-    if (!on_lanes(chain)) return shared_splits_[chain].cosine < kLeast;
-    const V cosine = lane_split(chain).cosine;
-    bool out = false;
-    for (int l = 0; l < kWidth; ++l) out |= cosine[l] < kLeast;
-    return out;
-  }
-
   uint32_t lane_mask() const { return (1u << schedule_->lane_bits) - 1; }
 
   // Whether a pass's phases are the same on every lane.
@@ -175,6 +164,7 @@ class Values {
     return lane_turns_[lane_turn(chain, turn)];
   }
 
+  // Of a string, as its own value, its parity on the lanes included.
   ParityFactors<T> factors(const String& s) const {
     const Amp<T> one{V{} + 1, V{}};
     if (s.source == String::kStart) {
