@@ -16,8 +16,8 @@ from tests.engine.test_native import WANTED
 CIRCUIT = random_circuit(3, 4, 14)
 
 
-def total(engine, params, features):
-    return jnp.sum(jnp.sin(engine.expectations(CIRCUIT, WANTED, params, features)))
+def total(engine, wanted, params, features):
+    return jnp.sum(jnp.sin(engine.expectations(CIRCUIT, wanted, params, features)))
 
 
 def main() -> None:
@@ -30,16 +30,18 @@ def main() -> None:
     params = jnp.asarray(rng.normal(size=(1, CIRCUIT.num_params)))
     features = jnp.asarray(rng.normal(size=(6, CIRCUIT.num_features)))
 
-    def summed(params, features):
-        return jax.lax.psum(total(native, params, features), "batch")
+    for wanted in (WANTED, WANTED[1:]):
 
-    expected = jax.grad(partial(total, grid), (0, 1))(params, features)
-    for gradient in (
-        jax.grad(on_devices(summed, out_specs=shared), (0, 1)),
-        on_devices(jax.grad(partial(total, native), (0, 1)), out_specs=(shared, split)),
-    ):
-        found = jax.jit(gradient)(params, features)
-        jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-10), found, expected)
+        def summed(params, features, wanted=wanted):
+            return jax.lax.psum(total(native, wanted, params, features), "batch")
+
+        expected = jax.grad(partial(total, grid, wanted), (0, 1))(params, features)
+        for gradient in (
+            jax.grad(on_devices(summed, out_specs=shared), (0, 1)),
+            on_devices(jax.grad(partial(total, native, wanted), (0, 1)), out_specs=(shared, split)),
+        ):
+            found = jax.jit(gradient)(params, features)
+            jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-10), found, expected)
 
 
 if __name__ == "__main__":

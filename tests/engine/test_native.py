@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from qjax import Angle, Circuit, Op, PauliSum, Repeat, Simulator, gates
 from qjax.engine import grid, native
-from qjax.engine.native import library
+from qjax.engine.native import library, primitives
 from qjax.engine.native.lowering import lower_to_table
 from qjax.errors import ArgumentError
 from tests.circuits import random_circuit, random_op
@@ -58,17 +58,30 @@ def operands(circuit, num_sets, num_samples, dtype, seed=0):
 
 
 def difference(circuit, num_sets, num_samples, dtype):
-    """The largest difference of values and gradients between the engines, relative to the largest entry."""
+    """The largest difference of values and gradients between the engines, relative to the largest entry.
+
+    Of all observables together, and of one alone, which the kernel differentiates in another way.
+    """
     params, features = operands(circuit, num_sets, num_samples, dtype)
     wanted = observables(circuit.num_qubits)
+    alone = num_samples % 3
     weights = jnp.asarray(np.random.default_rng(1).normal(size=(num_sets, num_samples, 3)), dtype)
+    masked = weights * jnp.zeros(3, dtype).at[alone].set(1)
 
-    @partial(jax.jit, static_argnums=0)
-    def both(engine, params, features):
-        function = partial(engine.expectations, circuit, wanted)
-        return function(params, features), jax.vjp(function, params, features)[1](weights)
+    @jax.jit
+    def ours(params, features):
+        values, pull_back = jax.vjp(partial(native.expectations, circuit, wanted), params, features)
+        one = (wanted[alone],)
+        value, pull_one_back = jax.vjp(partial(native.expectations, circuit, one), params, features)
+        gradients = pull_back(weights), pull_one_back(weights[..., alone : alone + 1])
+        return values, value, jax.tree.map(lambda *two: jnp.stack(two), *gradients)
 
-    found, expected = (jax.tree.leaves(both(engine, params, features)) for engine in (native, grid))
+    @jax.jit
+    def plain(params, features):
+        values, pull_back = jax.vjp(partial(grid.expectations, circuit, wanted), params, features)
+        return values, values[..., alone : alone + 1], jax.vmap(pull_back)(jnp.stack([weights, masked]))
+
+    found, expected = (jax.tree.leaves(both(params, features)) for both in (ours, plain))
     return max(
         float(jnp.max(jnp.abs(a - b)) / max(1.0, float(jnp.max(jnp.abs(b)))))
         for a, b in zip(found, expected, strict=True)
@@ -121,14 +134,14 @@ CIRCUIT = random_circuit(3, 4, 14)
 WANTED = (PauliSum("Z0"), PauliSum({"X0 Y1": 0.4, "Z2 Z3": 1.0}))
 
 
-def transformations(engine):
+def transformations(engine, wanted):
     """Every transformation of the engine, as functions of params `[3, P]` and features `[3, F]`."""
 
     def values(p, x):
-        return engine.expectations(CIRCUIT, WANTED, p, x)
+        return engine.expectations(CIRCUIT, wanted, p, x)
 
     def energy(p, x):
-        return values(p, x) @ jnp.array([0.7, -1.2])
+        return jnp.sin(values(p, x) @ jnp.array([0.7, -1.2])[: len(wanted)])
 
     gradient = jax.grad(energy, (0, 1))
 
@@ -153,21 +166,61 @@ def transformations(engine):
             lambda c: jax.lax.scan(lambda t, s: (t + energy(c, s), None), 0.0, x)[0]
         )(p[0]),
         "map": lambda p, x: jax.lax.map(lambda s: values(p[0], s), x),
+        "jvp": lambda p, x: jax.jvp(values, (p[0], x[0]), (p[1], x[1])),
+        "value and grad of vmap": lambda p, x: jax.value_and_grad(mapped, 1)(p[0], x),
         "jacfwd": lambda p, x: jax.jacfwd(values, (0, 1))(p[0], x[0]),
         "hessian": lambda p, x: jax.hessian(energy, (0, 1))(p[0], x[0]),
     }
 
 
-@pytest.mark.parametrize("name", transformations(native))
-def test_transformations(name):
+# One observable alone is differentiated in another way.
+@pytest.mark.parametrize("wanted", [WANTED, WANTED[1:]], ids=["two observables", "one observable"])
+@pytest.mark.parametrize("name", transformations(native, WANTED))
+def test_transformations(name, wanted):
     with jax.enable_x64(True):
         rng = np.random.default_rng(0)
         params = jnp.asarray(rng.normal(size=(3, CIRCUIT.num_params)))
         features = jnp.asarray(rng.normal(size=(3, CIRCUIT.num_features)))
         found, expected = (
-            jax.jit(transformations(engine)[name])(params, features) for engine in (native, grid)
+            jax.jit(transformations(engine, wanted)[name])(params, features) for engine in (native, grid)
         )
         jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-10), found, expected)
+
+
+def test_few_slopes_are_kept_and_many_are_summed_in_the_kernel(monkeypatch):
+    circuit = random_circuit(5, 4, 14)
+
+    def total(params, features):
+        return jnp.sum(jnp.sin(native.expectations(circuit, WANTED[1:], params, features)))
+
+    def gradients(limit):
+        monkeypatch.setattr(primitives, "MAX_SLOPES", limit)
+        jax.clear_caches()  # of what was traced with another limit
+        both = operands(circuit, 2, 9, "float64")
+        program = str(jax.make_jaxpr(jax.grad(total, (0, 1)))(*both))
+        used = [name for name in ("qjax_differentiate", "qjax_pull_back") if name in program]
+        return used, jax.jit(jax.value_and_grad(total, (0, 1)))(*both)
+
+    num_slopes = 2 * 9 * (circuit.num_params + circuit.num_features)
+    with jax.enable_x64(True):
+        kept, found = gradients(num_slopes)
+        summed, expected = gradients(num_slopes - 1)
+    jax.clear_caches()
+    assert (kept, summed) == (["qjax_differentiate"], ["qjax_pull_back"])
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-12), found, expected)
+
+
+@pytest.mark.parametrize("string", ["Z0", "Y0"])
+def test_what_no_gate_takes_has_zero_gradients_beside_the_value(string):
+    circuit = Circuit(3, (Op("rx", (0,), Angle(param=0)), Op("cx", (0, 1))), 1, 2)
+    observable = (PauliSum(string),)
+    params, features = jnp.full((1, 1, 1), 0.6), jnp.ones((1, 4, 2))
+    value, gradient = jax.value_and_grad(lambda x: native.expectations(circuit, observable, params, x).sum())(
+        features
+    )
+    expected = 4 * np.cos(0.6) if string == "Z0" else 0.0
+    np.testing.assert_allclose(value, expected, atol=1e-5)
+    np.testing.assert_array_equal(gradient, np.zeros((1, 4, 2)))
 
 
 def test_forced_engines_agree_in_the_simulator():
@@ -203,8 +256,9 @@ def test_a_program_for_another_platform_holds_no_native_call():
 def test_empty_batches_have_empty_values_and_zero_gradients():
     params, features = operands(CIRCUIT, 2, 0, "float32")
     assert native.expectations(CIRCUIT, WANTED, params, features).shape == (2, 0, 2)
-    gradient = jax.grad(lambda p: native.expectations(CIRCUIT, WANTED, p, features).sum())(params)
-    np.testing.assert_array_equal(gradient, np.zeros_like(params))
+    for wanted in (WANTED, WANTED[1:]):
+        gradient = jax.grad(lambda p, w=wanted: native.expectations(CIRCUIT, w, p, features).sum())(params)
+        np.testing.assert_array_equal(gradient, np.zeros_like(params))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -218,10 +272,12 @@ def test_an_angle_that_is_no_number_gives_nan_for_its_circuit_alone(bad):
 def test_gradients_are_the_same_in_every_run():
     circuit = every_gate(6)
     params, features = operands(circuit, 1, 200, "float32")
-    gradient = jax.jit(jax.grad(lambda p: native.expectations(circuit, observables(6), p, features).sum()))
-    first = np.asarray(gradient(params))
-    for _ in range(10):
-        np.testing.assert_array_equal(gradient(params), first)
+    for wanted in (observables(6), observables(6)[:1]):
+        function = partial(native.expectations, circuit, wanted)
+        gradient = jax.jit(jax.grad(lambda p, f=function: f(p, features).sum()))
+        first = np.asarray(gradient(params))
+        for _ in range(10):
+            np.testing.assert_array_equal(gradient(params), first)
 
 
 def test_an_engine_that_is_absent_is_named_with_its_cure(monkeypatch, tmp_path):
@@ -320,9 +376,20 @@ def test_sums_over_large_states_keep_their_digits():
     circuit = Circuit(num_qubits, tuple(ops), 0, 1)
     wanted = (PauliSum("I"), PauliSum("Z0"), PauliSum(f"Z{num_qubits - 1}"), PauliSum("X2"))
     angle = 1.3
-    values = native.expectations(circuit, wanted, jnp.zeros((1, 1, 0)), jnp.full((1, 1, 1), angle))
+    params, features = jnp.zeros((1, 1, 0)), jnp.full((1, 1, 1), angle)
+    values = native.expectations(circuit, wanted, params, features)
     expected = [1.0, np.cos(angle), np.cos(angle), np.sin(angle)]
     np.testing.assert_allclose(values[0, 0], expected, atol=2e-6)
+    # Beside gradients values are summed on the way back, for Z strings and for others.
+    for observable, value, slope in (
+        (wanted[1], expected[1], -expected[3]),
+        (wanted[3], expected[3], expected[1]),
+    ):
+        found = jax.value_and_grad(
+            lambda x, o=observable: native.expectations(circuit, (o,), params, x).sum()
+        )(features)
+        np.testing.assert_allclose(found[0], value, atol=2e-6)
+        np.testing.assert_allclose(found[1][0, 0, 0], slope, atol=4e-6)
 
 
 @pytest.mark.parametrize("cosine", [1e-7, 1e-3, 1 / 60, 1 / 15])

@@ -81,7 +81,7 @@ def load() -> Library:
             f"the native library has version {version} and this package needs {TABLE_VERSION}",
             CURE,
         )
-    for name in ("evaluate", "pull_back", "statevector", "probabilities"):
+    for name in ("evaluate", "differentiate", "pull_back", "statevector", "probabilities"):
         jax.ffi.register_ffi_target(
             target_name(name), jax.ffi.pycapsule(getattr(handle, f"qjax_{name}")), platform="cpu"
         )

@@ -20,7 +20,7 @@ from qjax import gates
 from qjax.circuit import Angle, Circuit, Op, Repeat
 from qjax.observables import PauliString, PauliSum
 
-TABLE_VERSION = 2
+TABLE_VERSION = 3
 MAX_QUBITS = 30
 MAX_GATES = 2**17
 """With loops unrolled, as the kernel lays circuits out."""

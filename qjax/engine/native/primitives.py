@@ -1,12 +1,17 @@
 r"""Expectation values over a grid of circuits, as JAX primitives.
 
-Three primitives: the values, their linearisation, and its transpose, the vector-Jacobian product, whose
-gradients are summed where their own size is 1. On CPU values and gradients are the kernel's; on other
-platforms, and for forward mode and second derivatives everywhere, they are the plain-JAX engine's.
+Four primitives. `evaluate` gives the values. Where they are differentiated, there is one observable, and its
+slopes at every circuit are few enough to be kept, `differentiate` gives values and slopes at once; what
+follows is the slopes' product with tangents or cotangents. Else there are the linearisation and its transpose
+`pull_back`, the vector-Jacobian product, whose gradients are summed where their own size is 1.
+
+On CPU values, slopes and gradients are the kernel's; on other platforms, and for second derivatives
+everywhere, they are the plain-JAX engine's.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -55,7 +60,12 @@ def can_run(circuit: Circuit) -> bool:
     )
 
 
+MAX_SLOPES = 2**18
+"""Slopes that are kept at most: a megabyte in single precision."""
+
 evaluate_p = Primitive("qjax_evaluate")
+differentiate_p = Primitive("qjax_differentiate")
+differentiate_p.multiple_results = True
 linearised_p = Primitive("qjax_linearised")
 pull_back_p = Primitive("qjax_pull_back")
 pull_back_p.multiple_results = True
@@ -65,6 +75,16 @@ pull_back_p.multiple_results = True
 
 def _plain_evaluate(params: Array, features: Array, *, circuit: Circuit, observables) -> Array:
     return grid.expectations(circuit, observables, params, features)
+
+
+def _plain_differentiate(
+    params: Array, features: Array, *, circuit: Circuit, observables, wanted
+) -> list[Array]:
+    function, primals = _in_wanted(params, features, circuit, observables, wanted)
+    sizes = grid_of(params, features)
+    spread = (jnp.broadcast_to(primal, (*sizes, primal.shape[-1])) for primal in primals)
+    values, pull_back = jax.vjp(function, *spread)
+    return [values, *pull_back(jnp.ones_like(values))]
 
 
 def _plain_linearised(
@@ -115,19 +135,26 @@ def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
     return params.update(shape=(*grid_of(params, features, *tangents), len(observables)))
 
 
+def _value_and_slope_avals(params, features, *, wanted, **_) -> list[ShapedArray]:
+    sizes = grid_of(params, features)
+    lengths = [1, *(o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w)]
+    return [params.update(shape=(*sizes, length)) for length in lengths]
+
+
 def _gradient_avals(params, features, cotangents, *, wanted, sizes, **_) -> list[ShapedArray]:
     lengths = [o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w]
     return [cotangents.update(shape=(*size, length)) for size, length in zip(sizes, lengths, strict=True)]
 
 
 evaluate_p.def_abstract_eval(_values_aval)
+differentiate_p.def_abstract_eval(_value_and_slope_avals)
 linearised_p.def_abstract_eval(_values_aval)
 pull_back_p.def_abstract_eval(_gradient_avals)
 
 # Outside of jit: jit of the same.
 
 
-for _primitive in (evaluate_p, linearised_p, pull_back_p):
+for _primitive in (evaluate_p, differentiate_p, linearised_p, pull_back_p):
     _primitive.def_impl(outside_jit(_primitive))
 
 # Mapping: a new first axis, of size 1 for what is not mapped.
@@ -141,18 +168,30 @@ def _map_pull_back(operands, axes, *, sizes, **static):
     return gradients, [0] * len(gradients)
 
 
+def _map_differentiate(operands, axes, **static):
+    results = differentiate_p.bind(*at_front(operands, axes), **static)
+    return results, [0] * len(results)
+
+
 batching.primitive_batchers[evaluate_p] = partial(map_values, evaluate_p)
+batching.primitive_batchers[differentiate_p] = _map_differentiate
 batching.primitive_batchers[linearised_p] = partial(map_values, linearised_p)
 batching.primitive_batchers[pull_back_p] = _map_pull_back
 
-# Differentiating: values to the linearisation, which transposes to the vector-Jacobian product; what goes
-# beyond is left to plain JAX.
+# Differentiating: values to slopes, or to the linearisation, which transposes to the vector-Jacobian product;
+# what goes beyond is left to plain JAX.
 
 
-def _evaluate_jvp(primals, tangents, **static):
-    values = evaluate_p.bind(*primals, **static)
+def _evaluate_jvp(primals, tangents, *, circuit, observables):
+    static = {"circuit": circuit, "observables": observables}
     wanted = tuple(type(tangent) is not ad.Zero for tangent in tangents)
     kept = [tangent for tangent, is_wanted in zip(tangents, wanted, strict=True) if is_wanted]
+    num_slopes = math.prod(grid_of(*primals)) * sum(tangent.shape[-1] for tangent in kept)
+    if len(observables) == 1 and num_slopes <= MAX_SLOPES:
+        values, *slopes = differentiate_p.bind(*primals, wanted=wanted, **static)
+        products = [jnp.sum(s * t, axis=-1, keepdims=True) for s, t in zip(slopes, kept, strict=True)]
+        return values, sum(products[1:], start=products[0])
+    values = evaluate_p.bind(*primals, **static)
     return values, linearised_p.bind(*primals, *kept, wanted=wanted, **static)
 
 
@@ -174,6 +213,7 @@ def _transpose_linearised(cotangents, params, features, *tangents, wanted, **sta
 
 
 ad.primitive_jvps[evaluate_p] = _evaluate_jvp
+ad.primitive_jvps[differentiate_p] = plain_jvp(_plain_differentiate)
 ad.primitive_jvps[linearised_p] = plain_jvp(_plain_linearised)
 ad.primitive_transposes[linearised_p] = _transpose_linearised
 ad.primitive_jvps[pull_back_p] = plain_jvp(_plain_pull_back)
@@ -182,7 +222,9 @@ ad.primitive_jvps[pull_back_p] = plain_jvp(_plain_pull_back)
 
 
 mlir.register_lowering(evaluate_p, mlir.lower_fun(_plain_evaluate, multiple_results=False))
+mlir.register_lowering(differentiate_p, mlir.lower_fun(_plain_differentiate, multiple_results=True))
 mlir.register_lowering(linearised_p, mlir.lower_fun(_plain_linearised, multiple_results=False))
 mlir.register_lowering(pull_back_p, mlir.lower_fun(_plain_pull_back, multiple_results=True))
 mlir.register_lowering(evaluate_p, native_call("evaluate"), platform="cpu")
+mlir.register_lowering(differentiate_p, native_call("differentiate"), platform="cpu")
 mlir.register_lowering(pull_back_p, native_call("pull_back"), platform="cpu")

@@ -86,7 +86,6 @@ def native_call(name: str, *, keep_phase: bool = False) -> Callable[..., Any]:
     """
 
     def rule(ctx, *operands, circuit, observables=(), wanted=None, sizes=None):
-        del sizes  # the results' shapes say them
         library.load()
         table = lower_to_table(circuit, observables, keep_phase=keep_phase)
         # Attributes have fixed types: Python's integers would follow JAX's 64-bit mode.
@@ -95,8 +94,9 @@ def native_call(name: str, *, keep_phase: bool = False) -> Callable[..., Any]:
             "constants": table.constants,
             "hash": np.int64(table.hash),
         }
-        if wanted is not None:
+        if sizes is not None:  # the gradients' own; the results' shapes say them, and not the grid
             attributes["grid"] = np.array([1, *grid_of(*ctx.avals_in)], np.int64)[1:]
+        if wanted is not None:
             attributes["params_wanted"], attributes["features_wanted"] = wanted
         return jax.ffi.ffi_lowering(library.target_name(name))(ctx, *operands, **attributes)
 

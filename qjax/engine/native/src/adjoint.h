@@ -16,12 +16,14 @@ template <class T>
 struct Overlaps {
   Bloch<T> across[kMaxLocalBits] = {}, in_lanes[4] = {};
   typename Lanes<T>::V weights[1 << kMaxLocalBits] = {};  // for overlaps with Z
+  typename Lanes<T>::V value = {};                        // <lambda|psi> where lambda begins
 
   void add(const Overlaps& other, uint32_t size) {
     auto join = [](Bloch<T>& a, const Bloch<T>& b) { a.x += b.x, a.y += b.y; };
     for (int k = 0; k < kMaxLocalBits; ++k) join(across[k], other.across[k]);
     for (int k = 0; k < 4; ++k) join(in_lanes[k], other.in_lanes[k]);
     for (uint32_t x = 0; x < size; ++x) weights[x] += other.weights[x];
+    value += other.value;
   }
 };
 
@@ -235,6 +237,7 @@ template <class T>
 struct Seed {
   const typename Lanes<T>::V* weights = nullptr;  // null: lambda is there
   uint32_t row = 0;
+  bool measures = false;  // whether <lambda|psi> is wanted
 };
 
 // The blocks of a pass in order, backward; adds their overlaps.
@@ -252,7 +255,7 @@ class BlockUndo {
     for (uint32_t b = 0; b < count; ++b) {
       here_.move(table_, blocks_, ahead_);
       there_.move(table_, blocks_, ahead_);
-      if (seed_.weights) begin_lambda();
+      if (seed_.weights) seed_.measures ? begin_lambda<true>() : begin_lambda<false>();
       blocks_.step();
       ahead_.step();
       stages_.run(here_, there_, overlaps_);
@@ -260,13 +263,25 @@ class BlockUndo {
   }
 
  private:
+  template <bool kMeasures>
   void begin_lambda() {
+    using V = typename Lanes<T>::V;
+    constexpr uint32_t kTogether = 4;  // one long chain of sums would be slow
     const bool negative = blocks_.sign(seed_.row);
-    for (uint32_t x = 0; x < 1u << here_.local_bits; ++x) {
-      const auto w = negative ? -seed_.weights[x] : seed_.weights[x];
-      const Amp<T> amp = kept(here_[x]);
-      there_[x] = {w * amp.re, w * amp.im};
-    }
+    V sums[kTogether] = {};
+    auto take = [&](uint32_t x, V& sum) {
+      const V w = negative ? -seed_.weights[x] : seed_.weights[x];
+      const Amp<T> amp = kept(here_[x]), weighted{w * amp.re, w * amp.im};
+      there_[x] = weighted;
+      if constexpr (kMeasures) sum += weighted.re * amp.re + weighted.im * amp.im;
+    };
+    const uint32_t size = 1u << here_.local_bits;
+    uint32_t x = 0;
+    for (; x + kTogether <= size; x += kTogether)
+#pragma GCC unroll 4
+      for (uint32_t k = 0; k < kTogether; ++k) take(x + k, sums[k]);
+    for (; x < size; ++x) take(x, sums[0]);
+    if constexpr (kMeasures) overlaps_.value += (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 
   AdjointStages<T> stages_;

@@ -36,6 +36,12 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& 
                const Rowed& cotangents, T* param_gradients, const std::vector<int64_t>& param_sizes,
                T* feature_gradients, const std::vector<int64_t>& feature_sizes, const Threads& threads);
 
+// values[*grid] = <O> of the only observable, and its slopes [*grid, P] and [*grid, F] at every circuit; null is
+// not wanted.
+template <class T>
+void differentiate(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, const Rowed& features,
+                   T* values, T* param_slopes, T* feature_slopes, const Threads& threads);
+
 // What circuits take, for people who want to know before they run them: S parameter sets times B samples.
 struct Description {
   double passes = 0;         // over a circuit's state; the first layer takes none

@@ -131,6 +131,42 @@ ffi::Error pull_back_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::A
   });
 }
 
+ffi::Error differentiate_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::AnyBuffer features,
+                                 ffi::Result<ffi::AnyBuffer> values, ffi::RemainingRets slopes,
+                                 ffi::Span<const int32_t> words, ffi::Span<const double> constants, int64_t hash,
+                                 bool params_wanted, bool features_wanted) {
+  return guarded([&]() -> ffi::Error {
+    const auto plan = cached_plan({words.begin(), words.size(), constants.begin(), constants.size()}, hash);
+    const ffi::DataType type = values->element_type();
+    if (type != ffi::F32 && type != ffi::F64) return invalid("values must be float32 or float64");
+    if (values->dimensions().size() < 1) return invalid("values must have a dimension");
+    const std::vector<int64_t> grid = leading(*values);
+    if (plan->num_observables != 1 || !fits(*values, type, grid, 1)) return invalid("there must be one observable");
+    if (!fits(params, type, grid, plan->num_params)) return invalid("params have the wrong type or shape");
+    if (!fits(features, type, grid, plan->num_features)) return invalid("features have the wrong type or shape");
+    if (slopes.size() != size_t(params_wanted) + features_wanted) return invalid("wrong number of slopes");
+    void* out[2] = {nullptr, nullptr};
+    size_t next = 0;
+    const bool wanted[2] = {params_wanted, features_wanted};
+    for (int which = 0; which < 2; ++which) {
+      if (!wanted[which]) continue;
+      auto slope = slopes.get<ffi::AnyBuffer>(next++);
+      if (!slope.has_value()) return slope.error();
+      if (!fits(**slope, type, grid, which == 0 ? plan->num_params : plan->num_features) || leading(**slope) != grid)
+        return invalid("slopes have the wrong type or shape");
+      out[which] = (*slope)->untyped_data();
+    }
+    const Threads threads = threads_of(pool);
+    if (type == ffi::F32)
+      differentiate(*plan, grid, rowed(params), rowed(features), static_cast<float*>(values->untyped_data()),
+                    static_cast<float*>(out[0]), static_cast<float*>(out[1]), threads);
+    else
+      differentiate(*plan, grid, rowed(params), rowed(features), static_cast<double*>(values->untyped_data()),
+                    static_cast<double*>(out[0]), static_cast<double*>(out[1]), threads);
+    return ffi::Error::Success();
+  });
+}
+
 }  // namespace
 }  // namespace qjax
 
@@ -171,6 +207,19 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(qjax_pull_back, qjax::pull_back_handler,
                                   .Attr<ffi::Span<const double>>("constants")
                                   .Attr<int64_t>("hash")
                                   .Attr<ffi::Span<const int64_t>>("grid")
+                                  .Attr<bool>("params_wanted")
+                                  .Attr<bool>("features_wanted"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(qjax_differentiate, qjax::differentiate_handler,
+                              ffi::Ffi::Bind()
+                                  .Ctx<ffi::ThreadPool>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Arg<ffi::AnyBuffer>()
+                                  .Ret<ffi::AnyBuffer>()
+                                  .RemainingRets()
+                                  .Attr<ffi::Span<const int32_t>>("words")
+                                  .Attr<ffi::Span<const double>>("constants")
+                                  .Attr<int64_t>("hash")
                                   .Attr<bool>("params_wanted")
                                   .Attr<bool>("features_wanted"));
 #pragma GCC visibility pop

@@ -11,8 +11,8 @@ class Gradients {
   static constexpr int kWidth = Lanes<T>::kWidth;
 
  public:
-  Gradients(const Schedule& schedule, const Values<T>& values, const Rows<T>& rows, bool params, bool features)
-      : schedule_(schedule), values_(values), rows_(rows), params_wanted_(params), features_wanted_(features) {}
+  Gradients(const Schedule& schedule, const Values<T>& values, const Rows<T>& rows)
+      : schedule_(schedule), values_(values), rows_(rows) {}
 
   bool wanted(int32_t chain) const {
     const ChainRef& ref = schedule_.chains[chain];
@@ -63,31 +63,29 @@ class Gradients {
 
  private:
   bool wanted(const TurnRef& turn) const {
-    return (params_wanted_ && turn.param >= 0) || (features_wanted_ && turn.feature >= 0);
+    return (rows_.param_gradients && turn.param >= 0) || (rows_.feature_gradients && turn.feature >= 0);
   }
 
   // Lanes hold parts of d<O>/d(angle); the chain rule takes them on to parameters and features.
   void add(const TurnRef& turn, V slope) const {
-    if (params_wanted_ && turn.param >= 0 && turn.feature < 0 && rows_.shared_param_gradients) {
-      for (int bit = kWidth / 2; bit > 0; bit /= 2) slope += exchange<T>(slope, bit);
-      rows_.param_gradients[0][turn.param] += turn.scale * double(slope[0]);
-      return;
-    }
-    for (int l = 0; l < kWidth; ++l) {
-      const double scaled = turn.scale * double(slope[l]);
-      if (params_wanted_ && turn.param >= 0)
-        rows_.param_gradients[l][turn.param] +=
-            scaled * (turn.feature < 0 ? 1.0 : double(rows_.features[l][turn.feature]));
-      if (features_wanted_ && turn.feature >= 0)
-        rows_.feature_gradients[l][turn.feature] +=
-            scaled * (turn.param < 0 ? 1.0 : double(rows_.params[l][turn.param]));
-    }
+    if (rows_.param_gradients && turn.param >= 0)
+      add(rows_.param_gradients + turn.param * kWidth, turn.scale, slope, rows_.features, turn.feature);
+    if (rows_.feature_gradients && turn.feature >= 0)
+      add(rows_.feature_gradients + turn.feature * kWidth, turn.scale, slope, rows_.params, turn.param);
+  }
+
+  static void add(double* sums, double scale, V slope, const T* const* factors, int32_t factor) {
+    alignas(V) T lanes[kWidth];
+    std::memcpy(lanes, &slope, sizeof(slope));
+    if (factor < 0)
+      for (int l = 0; l < kWidth; ++l) sums[l] += scale * double(lanes[l]);
+    else
+      for (int l = 0; l < kWidth; ++l) sums[l] += scale * double(lanes[l]) * double(factors[l][factor]);
   }
 
   const Schedule& schedule_;
   const Values<T>& values_;
   const Rows<T>& rows_;
-  bool params_wanted_, features_wanted_;
 };
 
 }  // namespace qjax

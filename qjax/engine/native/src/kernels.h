@@ -84,6 +84,14 @@ void rotate(const State<T>& state, const Pauli& pauli, typename Lanes<T>::V cosi
                     : rotation_pass<T, false, false>(state, pauli, cosets, cosine, s);
 }
 
+// Re <lambda|psi> for every lane.
+template <class T>
+typename Lanes<T>::V inner_product(const State<T>& psi, const State<T>& lambda) {
+  return sum_by_halves<typename Lanes<T>::V>(0, psi.num_vectors(), [&](uint32_t v) {
+    return lambda.data[v].re * psi.data[v].re + lambda.data[v].im * psi.data[v].im;
+  });
+}
+
 // Im <lambda| P |psi> for every lane.
 template <class T>
 typename Lanes<T>::V overlap(const State<T>& psi, const State<T>& lambda, const Pauli& pauli) {

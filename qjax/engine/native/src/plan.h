@@ -12,7 +12,7 @@ namespace qjax {
 
 inline constexpr int kMaxQubits = 30;
 inline constexpr double kMaxOperations = 1 << 21;  // schedules unroll loops
-inline constexpr int32_t kTableVersion = 2;
+inline constexpr int32_t kTableVersion = 3;
 
 // scale * params[param] * features[feature] + offset; -1 stands for an absent factor.
 struct Angle {

@@ -89,25 +89,58 @@ class Runner {
   }
 
   // Adds the gradient of sum_o results[o] <O_o> to the rows' gradients.
-  void pull_back(bool params_wanted, bool features_wanted) {
+  void pull_back() {
     forward();
-    const Gradients<T> gradients(schedule_, space_.values, rows_, params_wanted, features_wanted);
-    const auto& passes = schedule_.passes;
-    const auto& prologue = schedule_.prologue;
-    const bool into_prologue =
-        std::any_of(prologue.begin(), prologue.end(), [&](int32_t chain) { return chain >= 0 && gradients.wanted(chain); });
-    // What comes before the first wanted angle need not be undone.
-    const int32_t first = into_prologue ? 0
-                                        : int32_t(std::find_if(passes.begin(), passes.end(), [&](const Pass& pass) {
-                                                    return gradients.wanted(pass);
-                                                  }) - passes.begin());
-    Seed<T> seed;
+    const Gradients<T> gradients(schedule_, space_.values, rows_);
+    backward(gradients, way_back(gradients), begin_lambda());
+  }
+
+  // Adds the gradient of the only observable, whose value it leaves in `results`.
+  void differentiate() {
+    const Gradients<T> gradients(schedule_, space_.values, rows_);
+    const WayBack way = way_back(gradients);
+    if (way.is_empty) return evaluate();
+    forward();
+    space_.results[0] = V{} + 1;
+    Seed<T> seed = begin_lambda();
+    if (seed.weights) {
+      seed.measures = true;
+    } else {
+      space_.results[0] = inner_product<T>(space_.psi, space_.lambda);
+    }
+    backward(gradients, way, seed);
+    add_lanes<T>(plan_, schedule_.lane_bits, space_.results);
+  }
+
+ private:
+  // How far back gradients ask to go: what comes before the first wanted angle need not be undone.
+  struct WayBack {
+    bool into_prologue, is_empty;
+    int32_t first;  // pass
+  };
+  WayBack way_back(const Gradients<T>& gradients) const {
+    const auto &prologue = schedule_.prologue;
+    const auto &passes = schedule_.passes;
+    if (std::any_of(prologue.begin(), prologue.end(), [&](int32_t chain) { return chain >= 0 && gradients.wanted(chain); }))
+      return {true, false, 0};
+    const auto first = std::find_if(passes.begin(), passes.end(), [&](const Pass& pass) { return gradients.wanted(pass); });
+    return {false, first == passes.end(), int32_t(first - passes.begin())};
+  }
+
+  // Lambda, or what the first pass on the way back makes it from.
+  Seed<T> begin_lambda() {
     if (schedule_.measurement.terms.empty()) {
       apply_observables<T>(space_.psi, space_.lambda, schedule_, plan_, space_.results, space_.term_weights);
-    } else {
-      measured_weights<T>(schedule_, plan_, space_.results, space_.sums);
-      seed = {space_.sums, schedule_.measurement.row};
+      return {};
     }
+    measured_weights<T>(schedule_, plan_, space_.results, space_.sums);
+    return {space_.sums, schedule_.measurement.row};
+  }
+
+  void backward(const Gradients<T>& gradients, const WayBack& way, Seed<T> seed) {
+    const auto& passes = schedule_.passes;
+    const auto [into_prologue, is_empty, first] = way;
+    if (is_empty) return;
     for (size_t k = schedule_.sweeps.size(); k-- > 0 && schedule_.sweeps[k].end > first;) {
       const Sweep& sweep = schedule_.sweeps[k];
       if (passes[sweep.begin].kind == Pass::kBlock)
@@ -117,6 +150,7 @@ class Runner {
       seed = {};
     }
     if (into_prologue) {
+      const auto& prologue = schedule_.prologue;
       const Prologue<T> product(schedule_, space_.values);
       auto share = [&](uint32_t count, auto&& work) { return in_parts(count, work); };
       product.overlaps(space_.lambda, space_.psi, share, [&](int qubit, const Bloch<T>& overlaps) {
@@ -125,7 +159,6 @@ class Runner {
     }
   }
 
- private:
   void forward(bool measures) {
     space_.values.prepare(rows_);
     if (schedule_.builds_product) Prologue<T>(schedule_, space_.values).build(space_.psi);
@@ -203,6 +236,7 @@ class Runner {
       Overlaps<T>& overlaps = space_.parts[k - sweep.begin];
       for (uint32_t part = 1; part < used; ++part)
         overlaps.add(space_.parts[part * count + (k - sweep.begin)], 1u << pass.local_bits());
+      if (k + 1 == sweep.end && seed.measures) space_.results[0] = overlaps.value;
       finish_overlaps<T>(pass, space_.gates[k - sweep.begin], undone(k), overlaps);
       for (size_t c = 0; c < pass.chains.size(); ++c) gradients.add(pass.chains[c], overlaps.across[c]);
       for (size_t c = 0; c < pass.lane_chains.size(); ++c) gradients.add(pass.lane_chains[c], overlaps.in_lanes[c]);

@@ -9,14 +9,14 @@
 
 namespace qjax {
 
-// Where a vector's circuits take their numbers, and where gradients go. Lanes of one circuit point alike.
+// Where a vector's circuits take their numbers; lanes of one circuit point alike. Gradients go to doubles
+// [number][lane], null where they are not wanted.
 template <class T>
 struct Rows {
   const T* params[Lanes<T>::kWidth];
   const T* features[Lanes<T>::kWidth];
-  double* param_gradients[Lanes<T>::kWidth];
-  double* feature_gradients[Lanes<T>::kWidth];
-  bool shared_param_gradients;
+  double* param_gradients;
+  double* feature_gradients;
 };
 
 // Of half an angle.

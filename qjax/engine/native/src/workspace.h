@@ -20,7 +20,7 @@ struct Workspace {
   Amp<T>* term_weights;
   V* term_sums;
   V* results;        // of the observables; cotangents on the way back
-  double* gradients;
+  double* gradients;  // [number][lane], those of parameters first
 
   // Lays the parts out from `memory` (null to learn the size only); returns the size.
   size_t lay_out(const Plan& plan, const Schedule& schedule, bool mixed, bool backward, char* memory) {
@@ -44,8 +44,7 @@ struct Workspace {
     take(term_weights, plan.terms.size());
     take(term_sums, plan.terms.size());
     take(results, plan.num_observables);
-    if (backward)
-      take(gradients, size_t(Lanes<T>::kWidth >> lane_bits) * (size_t(plan.num_params) + plan.num_features));
+    if (backward) take(gradients, size_t(Lanes<T>::kWidth) * (size_t(plan.num_params) + plan.num_features));
     return size;
   }
 };
