@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,11 @@ from jax.typing import ArrayLike
 
 from qjax.checks import integer, shown
 from qjax.circuit import Circuit
-from qjax.engine import native, xla
-from qjax.engine import shots as sampling
-from qjax.engine.chunks import check_fits, map_circuits, states_per_chunk
+from qjax.engine import native
+from qjax.engine.chunks import check_fits
 from qjax.engine.density import MAX_QUBITS as MAX_DENSITY_QUBITS
+from qjax.engine.ideal import IdealEngine
 from qjax.engine.noisy import NoisyEngine
-from qjax.engine.program import lower
 from qjax.errors import ArgumentError
 from qjax.executor import Estimate, check_batch, check_mask, circuit_keys
 from qjax.noise import NoiseModel
@@ -28,6 +27,7 @@ from qjax.observables import PauliSum, as_observables, measurement_groups
 
 ENGINES = ("auto", "native", "xla")
 DTYPES = ("complex64", "complex128")
+Engine = IdealEngine | NoisyEngine
 NOISE_METHODS = ("density", "trajectories")
 DEFAULT_TRAJECTORIES = 100
 
@@ -182,7 +182,9 @@ class Simulator:
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
         self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
-        mean, variance, matrix = _expectations(self, circuit, params, features, observables, keys, covariance)
+        mean, variance, matrix = _expectations(
+            self._engine(), circuit, params, features, observables, keys, self.shots, covariance
+        )
         bases = 1 if self.shots is None else len(measurement_groups(observables))
         circuits = bases * jnp.sum(check_mask(mask, num_sets, num_samples), dtype=jnp.int32)
         return Estimate(mean, variance, circuits, jnp.minimum(circuits, 1), matrix)
@@ -216,7 +218,7 @@ class Simulator:
             )
         params, features, _ = check_batch(circuit, params, features)
         self._check_machine(circuit)
-        return _statevector(self, circuit, params, features)
+        return _statevector(IdealEngine(self.engine, self.dtype), circuit, params, features)
 
     def density_matrix(self, circuit: Circuit, params: ArrayLike, features: ArrayLike | None = None) -> Array:
         """Density matrices after the last gate, before any readout error, whatever `shots` is.
@@ -241,7 +243,7 @@ class Simulator:
         params, features, _ = check_batch(circuit, params, features)
         _check_density_size(circuit)
         self._check_machine(circuit)
-        return _density_matrix(self, circuit, params, features)
+        return _density_matrix(NoisyEngine(self._noise, self.dtype), circuit, params, features)
 
     def probabilities(
         self,
@@ -273,11 +275,9 @@ class Simulator:
         """
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
         self._check_machine(circuit)
-        if self.noise is None:
-            return _probabilities(self, circuit, params, features)
         exact = replace(self, shots=None)
         keys = exact._keys(key, num_sets, num_samples)
-        return _noisy_probabilities(exact, circuit, params, features, keys)
+        return _probabilities(exact._engine(), circuit, params, features, keys)
 
     def samples(
         self,
@@ -317,7 +317,7 @@ class Simulator:
         params, features, (num_sets, num_samples) = check_batch(circuit, params, features)
         self._check_machine(circuit)
         keys = self._keys(key, num_sets, num_samples)
-        return _samples(self, circuit, params, features, keys)
+        return _samples(self._engine(), circuit, params, features, keys, self.shots)
 
     def _keys(self, key: Array | None, num_sets: int, num_samples: int) -> Array | None:
         if self.exact:
@@ -338,12 +338,17 @@ class Simulator:
             )
         return circuit_keys(key, num_sets, num_samples)
 
-    def _noisy_engine(self) -> NoisyEngine:
-        noise = self.noise if isinstance(self.noise, NoiseModel) else NoiseModel()
+    def _engine(self) -> Engine:
+        if self.noise is None:
+            return IdealEngine(self.engine, self.dtype)
         if not self._uses_trajectories:
-            return NoisyEngine(noise, self.dtype)
+            return NoisyEngine(self._noise, self.dtype)
         most = self.shots if isinstance(self.shots, int) else max(self.shots or (DEFAULT_TRAJECTORIES,))
-        return NoisyEngine(noise, self.dtype, self.num_trajectories or most)
+        return NoisyEngine(self._noise, self.dtype, self.num_trajectories or most)
+
+    @property
+    def _noise(self) -> NoiseModel:
+        return self.noise if isinstance(self.noise, NoiseModel) else NoiseModel()
 
     def _check_machine(self, circuit: Circuit) -> None:
         if self.noise is not None and self.noise_method == "density":
@@ -368,151 +373,49 @@ def _check_density_size(circuit: Circuit) -> None:
         )
 
 
-@partial(jax.jit, static_argnums=(0, 1, 4, 6))
+@partial(jax.jit, static_argnums=(0, 1, 4, 6, 7))
 def _expectations(
-    simulator: Simulator,
+    engine: Engine,
     circuit: Circuit,
     params: Array,
     features: Array,
     observables: tuple[PauliSum, ...],
     keys: Array | None,
+    shots: int | tuple[int, ...] | None,
     covariance: bool,
 ) -> tuple[Array, Array, Array | None]:
-    if simulator.noise is not None:
-        mean, matrix = _noisy(simulator, circuit, params, features, observables, keys)
+    num_shots = None
+    if shots is not None:
+        num_shots = np.broadcast_to(np.asarray(shots, np.int32), params.shape[:1])
+    mean, matrix = engine.expectations(circuit, params, features, observables, keys, num_shots)
+    if matrix is not None:
         return mean, jnp.diagonal(matrix, axis1=-2, axis2=-1), matrix if covariance else None
-    if keys is None:
-        mean = _exact(simulator, circuit, params, features, observables)
-        matrix = jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype) if covariance else None
-        return mean, jnp.zeros_like(mean), matrix
-    groups = measurement_groups(observables)
-    numbers = np.broadcast_to(np.asarray(simulator.shots, np.int32), params.shape[:1])
-    max_shots = int(numbers.max(initial=0))
-
-    def measure(state: Array, shots: Array, key: Array) -> tuple[Array, Array]:
-        return sampling.sampled_moments(state, observables, groups, key, shots, max_shots)
-
-    beside = sampling.bytes_beside_states(
-        groups, len(observables), max_shots, xla.real_dtype(np.dtype(simulator.dtype))
-    )
-    mean, matrix = _map_states(
-        simulator, circuit, params, features, keys, measure, jnp.asarray(numbers), beside_states=beside
-    )
-    variance = jnp.diagonal(matrix, axis1=-2, axis2=-1)
-    return mean, variance, matrix if covariance else None
+    zeros = jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype) if covariance else None
+    return mean, jnp.zeros_like(mean), zeros
 
 
-def _exact(
-    simulator: Simulator,
-    circuit: Circuit,
-    params: Array,
-    features: Array,
-    observables: tuple[PauliSum, ...],
+@partial(jax.jit, static_argnums=(0, 1))
+def _statevector(engine: IdealEngine, circuit: Circuit, params: Array, features: Array) -> Array:
+    return engine.statevectors(circuit, params, features)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _density_matrix(engine: NoisyEngine, circuit: Circuit, params: Array, features: Array) -> Array:
+    return engine.density_matrices(circuit, params, features)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _probabilities(
+    engine: Engine, circuit: Circuit, params: Array, features: Array, keys: Array | None
 ) -> Array:
-    if _is_native(simulator, circuit):
-        return native.expectations(circuit, observables, *_operands(simulator, params, features))
-    return _map_states(
-        simulator, circuit, params, features, None, lambda state, *_: xla.expectations(state, observables)
-    )
+    return engine.probabilities(circuit, params, features, keys)
 
 
-def _is_native(simulator: Simulator, circuit: Circuit) -> bool:
-    """Whether the native engine is asked for; it leaves other platforms than CPUs to plain JAX by itself."""
-    return simulator.engine != "xla" and native.can_run(circuit)
-
-
-def _operands(simulator: Simulator, params: Array, features: Array) -> tuple[Array, Array]:
-    """Parameters `[S, 1, P]` and features `[1 or S, B, F]`, as the native engine takes a grid."""
-    real = xla.real_dtype(np.dtype(simulator.dtype))
-    samples = features if features.ndim == 3 else features[None]
-    return params.astype(real)[:, None, :], samples.astype(real)
-
-
-def _noisy(
-    simulator: Simulator,
-    circuit: Circuit,
-    params: Array,
-    features: Array,
-    observables: tuple[PauliSum, ...],
-    keys: Array | None,
-) -> tuple[Array, Array]:
-    numbers = None
-    if simulator.shots is not None:
-        numbers = np.broadcast_to(np.asarray(simulator.shots, np.int32), params.shape[:1])
-    return simulator._noisy_engine().expectations(circuit, params, features, observables, keys, numbers)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _noisy_probabilities(
-    simulator: Simulator, circuit: Circuit, params: Array, features: Array, keys: Array | None
-) -> Array:
-    return simulator._noisy_engine().probabilities(circuit, params, features, keys)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _density_matrix(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
-    return simulator._noisy_engine().density_matrices(circuit, params, features)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _statevector(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
-    if _is_native(simulator, circuit):
-        return native.statevector(circuit, *_operands(simulator, params, features))
-    return _map_states(simulator, circuit, params, features, None, lambda state, *_: state)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _probabilities(simulator: Simulator, circuit: Circuit, params: Array, features: Array) -> Array:
-    if _is_native(simulator, circuit):
-        return native.probabilities(circuit, *_operands(simulator, params, features))
-    return _map_states(simulator, circuit, params, features, None, lambda state, *_: xla.probabilities(state))
-
-
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=(0, 1, 5))
 def _samples(
-    simulator: Simulator, circuit: Circuit, params: Array, features: Array, keys: Array | None
+    engine: Engine, circuit: Circuit, params: Array, features: Array, keys: Array | None, num_shots: int
 ) -> Array:
-    num_qubits = circuit.num_qubits
-    num_shots = simulator.shots
-    assert isinstance(num_shots, int)  # checked by the caller
-    shifts = np.arange(num_qubits)[::-1].astype(np.int32)
-
-    def bits(states: Array) -> Array:
-        return ((states[..., None] >> shifts) & 1).astype(jnp.uint8)
-
-    if simulator.noise is not None:
-        assert keys is not None
-        return bits(simulator._noisy_engine().samples(circuit, params, features, keys, num_shots))
-
-    def measure(state: Array, _: Any, key: Array) -> Array:
-        return bits(sampling.sample_states(state, key, num_shots))
-
-    beside = sampling.bytes_beside_states((), 0, num_shots, xla.real_dtype(np.dtype(simulator.dtype)))
-    return _map_states(simulator, circuit, params, features, keys, measure, beside_states=beside)
-
-
-def _map_states(
-    simulator: Simulator,
-    circuit: Circuit,
-    params: Array,
-    features: Array,
-    keys: Array | None,
-    function: Callable[..., Any],
-    per_set: Array | None = None,
-    *,
-    beside_states: int = 0,
-) -> Any:
-    """Applies a function to the state of every circuit of the S x B grid: (state, per_set, key) -> pytree."""
-    program = lower(circuit)
-    dtype = np.dtype(simulator.dtype)
-
-    def evaluate(one_set: Array, sample: Array, key: Array | None, per_set: Any) -> Any:
-        if _is_native(simulator, circuit):
-            real = xla.real_dtype(dtype)
-            state = native.statevector(circuit, one_set.astype(real), sample.astype(real))
-        else:
-            state = xla.statevector(program, one_set, sample, dtype)
-        return function(state, per_set, key)
-
-    chunk = states_per_chunk(program, dtype.itemsize, beside_states=beside_states)
-    return map_circuits(evaluate, params, features, keys, per_set, chunk=chunk)
+    assert keys is not None  # checked by the caller
+    states = engine.samples(circuit, params, features, keys, num_shots)
+    shifts = np.arange(circuit.num_qubits)[::-1].astype(np.int32)
+    return ((states[..., None] >> shifts) & 1).astype(jnp.uint8)

@@ -8,7 +8,7 @@ from jax import Array
 
 from qjax import gates
 from qjax.circuit import Op
-from qjax.engine import xla
+from qjax.engine.matrices import factor_matrix
 from qjax.engine.program import DiagonalStep, MatrixStep, PauliRotationStep, PermutationStep
 
 MAX_DENSE_QUBITS = 4
@@ -52,7 +52,7 @@ def gate_matrices(
         case _ if not step.factor.slots:
             return [_constant_matrix(step.factor.op)]
         case _:
-            return [xla.factor_matrix(step.factor, angles, dtype)]
+            return [factor_matrix(step.factor, angles, dtype)]
 
 
 def _constant_matrix(op: Op) -> np.ndarray:

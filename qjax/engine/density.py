@@ -17,6 +17,7 @@ from jax import Array, lax
 
 from qjax.engine import channels, xla
 from qjax.engine.dense import MAX_DENSE_QUBITS, gate_matrices, gate_qubits
+from qjax.engine.matrices import angle_values, layer_matrices, loop_angles, real_dtype
 from qjax.engine.program import LayerStep, LoopStep, PauliRotationStep, PermutationStep, Program, Step
 from qjax.noise import NoiseModel
 
@@ -41,7 +42,7 @@ def density_vector(
     Returns:
         The density matrix as a vector `[4**n]`, complex.
     """
-    angles = xla.angle_values(program, params, features, xla.real_dtype(dtype))
+    angles = angle_values(program, params, features, real_dtype(dtype))
     steps = program.steps
     if steps and isinstance(steps[0], LayerStep):
         state = xla.product_state(
@@ -114,14 +115,14 @@ def _loop(
     def body(state: Array, angles: tuple[Array, Array]) -> tuple[Array, None]:
         return _run(step.body, state, angles, noise, num_qubits), None
 
-    return lax.scan(body, state, xla.loop_angles(step, angles))[0]
+    return lax.scan(body, state, loop_angles(step, angles))[0]
 
 
 def _layer_channels(
     step: LayerStep, angles: tuple[Array, Array], noise: NoiseModel, dtype: np.dtype
 ) -> Array:
     """For each qubit of a layer the product of its gates, each with what follows it, `[qubits, 4, 4]`."""
-    return xla.layer_matrices(step, angles, dtype, lambda matrices, *_: _with_channel(matrices, noise, dtype))
+    return layer_matrices(step, angles, dtype, lambda matrices, *_: _with_channel(matrices, noise, dtype))
 
 
 def _apply_gate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from qjax.engine.program import (
     Step,
     lower,
 )
+from qjax.machine import num_cores
 from qjax.observables import PauliSum
 
 # Of the rate at which this machine multiplies matrices: what passes over states have been seen to reach.
@@ -114,7 +114,7 @@ def explain(
     """
     itemsize = np.dtype(dtype).itemsize
     num_circuits = num_sets * num_samples
-    threads = _num_cores()
+    threads = num_cores()
     if engine != "xla" and native.can_run(circuit):
         name = f"native ({native.isa()})"
         found = describe(
@@ -139,7 +139,7 @@ def explain(
         states = program.num_stored_states + 2 if gradient else 3
         working_set = states * side_by_side * itemsize * 2**circuit.num_qubits
     rate, bandwidth = _measured_rates()
-    rate *= _REACHED[name.split()[0]] * 8 / itemsize * (threads / _num_cores())
+    rate *= _REACHED[name.split()[0]] * 8 / itemsize * (threads / num_cores())
     seconds = num_circuits * flops / rate
     if working_set > _CACHE_BYTES:
         seconds = max(seconds, num_circuits * moved / (bandwidth * min(threads, _CORES_TO_FILL_MEMORY)))
@@ -201,10 +201,6 @@ def _measured_rates() -> tuple[float, float]:
     product = fastest(lambda: matrix @ matrix)
     copy = fastest(lambda: np.copyto(target, source))
     return 2 * 384**3 / product, 2 * source.nbytes / copy
-
-
-def _num_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _scaled(value: float, unit: str, step: int) -> str:

@@ -15,12 +15,11 @@ from jax import Array, lax
 from qjax.circuit import Circuit
 from qjax.engine import channels, density, shots, trajectories, xla
 from qjax.engine.chunks import MEMORY_BUDGET, map_circuits, map_in_chunks, states_per_chunk
+from qjax.engine.matrices import real_dtype
 from qjax.engine.program import Program, lower
+from qjax.engine.shots import Moments
 from qjax.noise import NoiseModel
 from qjax.observables import MeasurementGroup, PauliSum, measurement_groups
-
-Moments = tuple[Array, Array]
-"""Means `[S, B, O]` and the covariance of the means `[S, B, O, O]`."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +57,14 @@ class NoisyEngine:
             num_shots: shots of each parameter set `[S]`, or None for means that are not sampled.
 
         Returns:
-            Means and covariances; the latter are zero for exact results, and infinite where one trajectory or
-            one shot says nothing of them.
+            Means and covariances; the latter are infinite where one trajectory or one shot says nothing of
+            them.
         """
         groups = measurement_groups(observables)
         if num_shots is not None:
             return self._sampled(circuit, params, features, observables, groups, keys, num_shots)
         if self.num_trajectories is None:
-            mean = self._exact(circuit, params, features, observables, groups)
-            return mean, jnp.zeros((*mean.shape, mean.shape[-1]), mean.dtype)
+            return self._exact(circuit, params, features, observables, groups), None
         return self._averaged(circuit, params, features, observables, groups, keys)
 
     def probabilities(self, circuit: Circuit, params: Array, features: Array, keys: Array | None) -> Array:
@@ -168,7 +166,7 @@ class NoisyEngine:
         num_shots: np.ndarray,
     ) -> Moments:
         program, most = lower(circuit), int(num_shots.max(initial=0))
-        dtype = xla.real_dtype(np.dtype(self.dtype))
+        dtype = real_dtype(np.dtype(self.dtype))
         clusters = self._clusters(most)
         draw = self._sampler(program, groups, most)
         constant = jnp.asarray([dict(observable.terms).get((), 0.0) for observable in observables], dtype)
@@ -194,7 +192,7 @@ class NoisyEngine:
         self, program: Program, groups: tuple[MeasurementGroup, ...], num_shots: int
     ) -> Callable[[Array, Array, Array], Array]:
         """From parameters, features and a key to basis states `[G, clusters, draws]`; -1 where one is NaN."""
-        num_qubits, dtype = program.num_qubits, xla.real_dtype(np.dtype(self.dtype))
+        num_qubits, dtype = program.num_qubits, real_dtype(np.dtype(self.dtype))
         clusters = self._clusters(num_shots)
         each = -(-num_shots // max(1, clusters))
 
@@ -242,7 +240,7 @@ class NoisyEngine:
         """Applies a function to the state of one trajectory, and to random numbers beside where asked."""
         dtype = np.dtype(self.dtype)
         number = trajectories.num_draws(program, self.noise)
-        draws = jax.random.uniform(key, (number + (beside or 0),), xla.real_dtype(dtype))
+        draws = jax.random.uniform(key, (number + (beside or 0),), real_dtype(dtype))
         state = trajectories.trajectory(program, params, features, self.noise, draws[:number], dtype)
         state = trajectories.refuse_derivative(state)
         return function(state, draws[number:])
@@ -272,7 +270,7 @@ class NoisyEngine:
         return num_shots if self.num_trajectories is None else min(self.num_trajectories, num_shots)
 
     def _bytes(self, groups: Sequence[MeasurementGroup], num_observables: int, num_shots: int) -> int:
-        real = xla.real_dtype(np.dtype(self.dtype))
+        real = real_dtype(np.dtype(self.dtype))
         return len(groups) * shots.bytes_beside_states(groups, num_observables, num_shots, real)
 
     def _chunks(self, program: Program, number: int, beside_states: int) -> tuple[int, int]:

@@ -13,6 +13,9 @@ from qjax.engine import xla
 from qjax.errors import ArgumentError
 from qjax.observables import MeasurementGroup, PauliSum
 
+Moments = tuple[Array, Array | None]
+"""Means `[S, B, O]` and the covariance of the means `[S, B, O, O]`; None where they are exact."""
+
 
 @jax.custom_jvp
 def refuse_derivative(values: Array) -> Array:

@@ -21,6 +21,7 @@ from jax import Array, lax
 
 from qjax.engine import xla
 from qjax.engine.dense import MAX_DENSE_QUBITS, gate_matrices, gate_qubits
+from qjax.engine.matrices import angle_values, factor_matrix, layer_matrices, loop_angles, real_dtype
 from qjax.engine.program import LayerStep, LoopStep, PauliRotationStep, Program, Step
 from qjax.errors import ArgumentError
 from qjax.gates import pauli_string_matrix
@@ -102,7 +103,7 @@ def trajectory(
         number = count * _draws_of_gate(size, noise)
         tables[size] = _branches(draws[:number].reshape(count, number // count), size, noise, dtype)
         draws = draws[number:]
-    angles = xla.angle_values(program, params, features, xla.real_dtype(dtype))
+    angles = angle_values(program, params, features, real_dtype(dtype))
     state = jnp.zeros(2**program.num_qubits, dtype).at[0].set(1)
     return _run(program.steps, state, angles, tables, noise, program.num_qubits)
 
@@ -206,7 +207,7 @@ def _run(
                 def body(state: Array, own: Any, step: LoopStep = step) -> tuple[Array, None]:
                     return _run(step.body, state, own[0], own[1], noise, num_qubits), None
 
-                own = (xla.loop_angles(step, angles), reader.take_loop(step))
+                own = (loop_angles(step, angles), reader.take_loop(step))
                 state = lax.scan(body, state, own)[0]
             case PauliRotationStep(pauli, slot) if len(pauli) > MAX_DENSE_QUBITS:
                 half = angles[slot.uses_features][slot.index] / 2
@@ -241,7 +242,7 @@ def _layer(
         # Which branch a qubit takes depends on the state, so gates go one by one.
         factors = [(qubit, factor) for qubit, factors in step.factors for factor in factors]
         for index, (qubit, factor) in enumerate(factors):
-            matrix = xla.factor_matrix(factor, angles, state.dtype)
+            matrix = factor_matrix(factor, angles, state.dtype)
             own = jax.tree.map(lambda array, index=index: array[index], branches)
             state = _gate(state, matrix, (qubit,), own, noise, num_qubits)
         return state
@@ -251,7 +252,7 @@ def _layer(
         own = branches.errors[first[np.asarray(members)] + before]
         return jnp.matmul(own, matrices, precision=lax.Precision.HIGHEST)
 
-    matrices = xla.layer_matrices(step, angles, state.dtype, noisy)
+    matrices = layer_matrices(step, angles, state.dtype, noisy)
     return xla.apply_product(state, [q for q, _ in step.factors], matrices, num_qubits)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from qjax.machine import num_cores
 
 _PACKAGES = ("qjax", "jax", "jaxlib", "numpy", "optax", "scikit-learn")
 
@@ -29,7 +30,7 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu_model(),
-        "cores": _cores(),
+        "cores": num_cores(),
         "packages": {name: _version(name) for name in _PACKAGES},
     }
 
@@ -43,13 +44,6 @@ def _cpu_model() -> str:
         lines = []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, "") or platform.processor() or platform.machine()
-
-
-def _cores() -> int:
-    # A container or a job scheduler often allows fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @cache
