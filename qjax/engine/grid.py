@@ -45,6 +45,38 @@ def expectations(circuit: Circuit, observables: Sequence[PauliSum], params: Arra
     )
 
 
+def values_and_slopes(
+    circuit: Circuit, observable: PauliSum, params: Array, features: Array, wanted: tuple[bool, bool]
+) -> list[Array]:
+    """Expectation values of one observable, and their derivatives at every circuit of a grid.
+
+    Args:
+        circuit: the circuit.
+        observable: the observable.
+        params: `[*grid, P]`, float32 or float64; a size of 1 stands for every index of the grid.
+        features: `[*grid, F]` in the same way, of the same rank and dtype.
+        wanted: whether slopes along parameters, and along features, are asked for; one of them at least.
+
+    Returns:
+        Values `[*grid, 1]`, then those of the slopes `[*grid, P]` and `[*grid, F]` that are wanted.
+    """
+    program, dtype = lower(circuit), _state_dtype(params)
+
+    def value(one_set: Array, sample: Array) -> Array:
+        return xla.expectations(xla.statevector(program, one_set, sample, dtype), (observable,))[0]
+
+    which = tuple(index for index, is_wanted in enumerate(wanted) if is_wanted)
+
+    def evaluate(one_set: Array, sample: Array) -> Array:
+        found, slopes = jax.value_and_grad(value, which)(one_set, sample)
+        return jnp.concatenate([found[None], *slopes])
+
+    lengths = [1, *((params, features)[index].shape[-1] for index in which)]
+    result = jax.ShapeDtypeStruct((sum(lengths),), params.dtype)
+    together = _map_circuits(circuit, params, features, evaluate, result)
+    return jnp.split(together, np.cumsum(lengths)[:-1], axis=-1)
+
+
 def statevector(circuit: Circuit, params: Array, features: Array) -> Array:
     """State vectors of every circuit of a grid.
 
@@ -56,13 +88,12 @@ def statevector(circuit: Circuit, params: Array, features: Array) -> Array:
     Returns:
         Amplitudes `[*grid, 2**n]`, complex; qubit 0 is the most significant bit.
     """
-    dtype = jnp.promote_types(params.dtype, np.complex64)
     return _map_states(
         circuit,
         params,
         features,
         lambda state: state,
-        jax.ShapeDtypeStruct((2**circuit.num_qubits,), dtype),
+        jax.ShapeDtypeStruct((2**circuit.num_qubits,), _state_dtype(params)),
     )
 
 
@@ -93,6 +124,26 @@ def _map_states(
     read: Callable[[Array], Array],
     result: jax.ShapeDtypeStruct,
 ) -> Array:
+    program, dtype = lower(circuit), _state_dtype(params)
+
+    def evaluate(one_set: Array, sample: Array) -> Array:
+        return read(xla.statevector(program, one_set, sample, dtype))
+
+    return _map_circuits(circuit, params, features, evaluate, result)
+
+
+def _state_dtype(params: Array) -> np.dtype:
+    return np.dtype(jnp.promote_types(params.dtype, np.complex64))
+
+
+def _map_circuits(
+    circuit: Circuit,
+    params: Array,
+    features: Array,
+    function: Callable[[Array, Array], Array],
+    result: jax.ShapeDtypeStruct,
+) -> Array:
+    """Applies a function (params, features) -> `result` to every circuit of a grid."""
     grid = jnp.broadcast_shapes(params.shape[:-1], features.shape[:-1])
     # Trailing axes along which the parameters stay the same are samples; those before are parameter sets.
     num_sample_axes = 0
@@ -109,12 +160,8 @@ def _map_states(
     samples = jnp.broadcast_to(features, (*own_axes, *sample_axes, features.shape[-1]))
     samples = samples.reshape(1 if shared else num_sets, num_samples, features.shape[-1])
 
-    program = lower(circuit)
-    dtype = jnp.promote_types(params.dtype, np.complex64)
-
     def evaluate(one_set: Array, sample: Any, own_sample: Any) -> Array:
-        features: Array = own_sample if sample is None else sample
-        return read(xla.statevector(program, one_set, features, np.dtype(dtype)))
+        return function(one_set, own_sample if sample is None else sample)
 
     values = map_grid(
         evaluate,
@@ -123,6 +170,6 @@ def _map_states(
         None if shared else samples,
         num_sets=num_sets,
         num_samples=num_samples,
-        chunk=states_per_chunk(program, np.dtype(dtype).itemsize),
+        chunk=states_per_chunk(lower(circuit), _state_dtype(params).itemsize),
     )
     return values.reshape(*grid, *result.shape)

@@ -47,7 +47,7 @@ def test_a_state_larger_than_memory_is_an_error_before_it_is_allocated():
         return native.expectations(circuit, (PauliSum("Z0"),), params, jnp.zeros((1, 0))).sum()
 
     with jax.enable_x64(True), pytest.raises(JaxRuntimeError, match=r"need .* GB and the machine has .* GB"):
-        jax.jit(jax.grad(energy))(jnp.ones((1, 1)))  # jit drops the values, which nobody reads
+        jax.jit(jax.grad(energy))(jnp.ones((1, 1)))
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

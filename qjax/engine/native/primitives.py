@@ -5,8 +5,8 @@ slopes at every circuit are few enough to be kept, `differentiate` gives values 
 follows is the slopes' product with tangents or cotangents. Else there are the linearisation and its transpose
 `pull_back`, the vector-Jacobian product, whose gradients are summed where their own size is 1.
 
-On CPU values, slopes and gradients are the kernel's; on other platforms, and for second derivatives
-everywhere, they are the plain-JAX engine's.
+On CPU values, slopes and gradients are the kernel's. On other platforms, and everywhere for the linearisation
+and for second derivatives, the plain-JAX engine runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
+from jax.interpreters import ad, batching, mlir, partial_eval
 
 from qjax.circuit import Circuit
 from qjax.engine import grid
@@ -60,8 +60,11 @@ def can_run(circuit: Circuit) -> bool:
     )
 
 
-MAX_SLOPES = 2**18
-"""Slopes that are kept at most: a megabyte in single precision."""
+MAX_SLOPES = 2**16
+"""Slopes that one call keeps at most.
+
+A `vmap` or `scan` around it keeps as many for each of its steps; a `scan` over `jax.checkpoint` does not.
+"""
 
 evaluate_p = Primitive("qjax_evaluate")
 differentiate_p = Primitive("qjax_differentiate")
@@ -80,11 +83,7 @@ def _plain_evaluate(params: Array, features: Array, *, circuit: Circuit, observa
 def _plain_differentiate(
     params: Array, features: Array, *, circuit: Circuit, observables, wanted
 ) -> list[Array]:
-    function, primals = _in_wanted(params, features, circuit, observables, wanted)
-    sizes = grid_of(params, features)
-    spread = (jnp.broadcast_to(primal, (*sizes, primal.shape[-1])) for primal in primals)
-    values, pull_back = jax.vjp(function, *spread)
-    return [values, *pull_back(jnp.ones_like(values))]
+    return grid.values_and_slopes(circuit, observables[0], params, features, wanted)
 
 
 def _plain_linearised(
@@ -118,7 +117,7 @@ def _plain_pull_back(
 
 def _in_wanted(params, features, circuit, observables, wanted) -> tuple[Callable[..., Array], list[Array]]:
     operands = [params, features]
-    primals = [operand for operand, is_wanted in zip(operands, wanted, strict=True) if is_wanted]
+    primals = _chosen(operands, wanted)
 
     def function(*values: Array) -> Array:
         moving = iter(values)
@@ -126,6 +125,10 @@ def _in_wanted(params, features, circuit, observables, wanted) -> tuple[Callable
         return _plain_evaluate(*both, circuit=circuit, observables=observables)
 
     return function, primals
+
+
+def _chosen(items: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+    return [item for item, is_wanted in zip(items, wanted, strict=True) if is_wanted]
 
 
 # Shapes.
@@ -137,13 +140,13 @@ def _values_aval(params, features, *tangents, observables, **_) -> ShapedArray:
 
 def _value_and_slope_avals(params, features, *, wanted, **_) -> list[ShapedArray]:
     sizes = grid_of(params, features)
-    lengths = [1, *(o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w)]
+    lengths = [1, *(operand.shape[-1] for operand in _chosen((params, features), wanted))]
     return [params.update(shape=(*sizes, length)) for length in lengths]
 
 
 def _gradient_avals(params, features, cotangents, *, wanted, sizes, **_) -> list[ShapedArray]:
-    lengths = [o.shape[-1] for o, w in zip((params, features), wanted, strict=True) if w]
-    return [cotangents.update(shape=(*size, length)) for size, length in zip(sizes, lengths, strict=True)]
+    operands = _chosen((params, features), wanted)
+    return [cotangents.update(shape=(*size, o.shape[-1])) for size, o in zip(sizes, operands, strict=True)]
 
 
 evaluate_p.def_abstract_eval(_values_aval)
@@ -168,13 +171,8 @@ def _map_pull_back(operands, axes, *, sizes, **static):
     return gradients, [0] * len(gradients)
 
 
-def _map_differentiate(operands, axes, **static):
-    results = differentiate_p.bind(*at_front(operands, axes), **static)
-    return results, [0] * len(results)
-
-
 batching.primitive_batchers[evaluate_p] = partial(map_values, evaluate_p)
-batching.primitive_batchers[differentiate_p] = _map_differentiate
+batching.primitive_batchers[differentiate_p] = partial(map_values, differentiate_p)
 batching.primitive_batchers[linearised_p] = partial(map_values, linearised_p)
 batching.primitive_batchers[pull_back_p] = _map_pull_back
 
@@ -185,7 +183,7 @@ batching.primitive_batchers[pull_back_p] = _map_pull_back
 def _evaluate_jvp(primals, tangents, *, circuit, observables):
     static = {"circuit": circuit, "observables": observables}
     wanted = tuple(type(tangent) is not ad.Zero for tangent in tangents)
-    kept = [tangent for tangent, is_wanted in zip(tangents, wanted, strict=True) if is_wanted]
+    kept = _chosen(tangents, wanted)
     num_slopes = math.prod(grid_of(*primals)) * sum(tangent.shape[-1] for tangent in kept)
     if len(observables) == 1 and num_slopes <= MAX_SLOPES:
         values, *slopes = differentiate_p.bind(*primals, wanted=wanted, **static)
@@ -212,7 +210,18 @@ def _transpose_linearised(cotangents, params, features, *tangents, wanted, **sta
     return [None, None, *(next(gradients) if is_unknown else None for is_unknown in unknown)]
 
 
+def _drop_slopes(used, equation):
+    """Values alone where nobody reads the slopes, as of what is differentiated beside something else."""
+    if not any(used):
+        return [False] * len(equation.invars), None
+    if not any(used[1:]):
+        static = {name: value for name, value in equation.params.items() if name != "wanted"}
+        equation = equation.replace(primitive=evaluate_p, outvars=equation.outvars[:1], params=static)
+    return [True] * len(equation.invars), equation
+
+
 ad.primitive_jvps[evaluate_p] = _evaluate_jvp
+partial_eval.dce_rules[differentiate_p] = _drop_slopes
 ad.primitive_jvps[differentiate_p] = plain_jvp(_plain_differentiate)
 ad.primitive_jvps[linearised_p] = plain_jvp(_plain_linearised)
 ad.primitive_transposes[linearised_p] = _transpose_linearised

@@ -63,8 +63,9 @@ def at_front(operands: Sequence[Array], axes: Sequence[int | None]) -> list[Arra
 
 
 def map_values(primitive: Primitive, operands, axes, **static):
-    """The batching rule of a primitive with results `[*grid, row]`."""
-    return primitive.bind(*at_front(operands, axes), **static), 0
+    """The batching rule of a primitive with one or several results `[*grid, row]`."""
+    results = primitive.bind(*at_front(operands, axes), **static)
+    return results, [0] * len(results) if primitive.multiple_results else 0
 
 
 def plain_jvp(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,7 +95,7 @@ def native_call(name: str, *, keep_phase: bool = False) -> Callable[..., Any]:
             "constants": table.constants,
             "hash": np.int64(table.hash),
         }
-        if sizes is not None:  # the gradients' own; the results' shapes say them, and not the grid
+        if sizes is not None:  # the results have the gradients' sizes, so the grid has to be said
             attributes["grid"] = np.array([1, *grid_of(*ctx.avals_in)], np.int64)[1:]
         if wanted is not None:
             attributes["params_wanted"], attributes["features_wanted"] = wanted

@@ -15,12 +15,16 @@ class Gradient {
   Gradient(bool wanted, const std::vector<int64_t>& grid, const std::vector<int64_t>& sizes, int length)
       : length_(length), row_(grid, wanted ? sizes : grid), sums_(wanted ? product(sizes) * length : 0) {}
 
+  template <class T>
+  LaneRows<T> rows(const Grid<T>& grid, int64_t block) const {
+    return {grid, block, row_};
+  }
+
   // Adds a block's own, [number][lane]; null adds nothing.
   template <class T>
-  void add(const Grid<T>& grid, int64_t block, const double* lanes) {
+  void add(const LaneRows<T>& rows, const double* lanes) {
     constexpr int kWidth = Lanes<T>::kWidth;
     if (!lanes) return;
-    const LaneRows<T> rows(grid, block, row_);
     for (int k = 0; k < length_; ++k, lanes += kWidth) {
       if (rows.alike) {
         double sum = 0;
@@ -57,7 +61,7 @@ void write_slopes(const Grid<T>& grid, int64_t block, const double* lanes, int l
   for_each_circuit(grid, block, [&](int64_t circuit, int first) {
     for (int k = 0; k < length; ++k) {
       double sum = 0;
-      for (int l = first; l < first + (1 << grid.lane_bits()); ++l) sum += lanes[k * Lanes<T>::kWidth + l];
+      for (int l = first; l < first + (1 << grid.lane_bits()); ++l) sum += lanes[size_t(k) * Lanes<T>::kWidth + l];
       out[circuit * length + k] = T(sum);
     }
   });
@@ -108,16 +112,17 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed&
   Gradient feature_sums(feature_out != nullptr, sizes, feature_sizes, plan.num_features);
   Turns turns;
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
-    const Rows<T> rows = inputs.rows(grid, block, space.gradients, param_out, feature_out);
+    const Rows<T> rows = inputs.rows(grid, block, space.gradients, param_out != nullptr, feature_out != nullptr);
     const LaneRows<T> cotangent(grid, block, cotangent_row);
     for (int l = 0; l < Lanes<T>::kWidth; ++l) {
       const T* row = static_cast<const T*>(cotangents.data) + cotangent.of[l] * plan.num_observables;
       for (int o = 0; o < plan.num_observables; ++o) space.results[o][l] = grid.is_real(block, l) ? row[o] : T(0);
     }
     Runner<T>(plan, grid.schedule(), space, rows).pull_back();
+    const LaneRows<T> param_rows = param_sums.rows(grid, block), feature_rows = feature_sums.rows(grid, block);
     turns.wait_for(block);
-    param_sums.add(grid, block, rows.param_gradients);
-    feature_sums.add(grid, block, rows.feature_gradients);
+    param_sums.add(param_rows, rows.param_gradients);
+    feature_sums.add(feature_rows, rows.feature_gradients);
     turns.done(block);
   });
   if (param_out) param_sums.write(param_out);
@@ -130,7 +135,7 @@ void differentiate(const Plan& plan, const std::vector<int64_t>& sizes, const Ro
   const Grid<T> grid(plan, sizes, params, true, false, threads);
   const Inputs<T> inputs(plan, sizes, params, features);
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
-    const Rows<T> rows = inputs.rows(grid, block, space.gradients, param_slopes, feature_slopes);
+    const Rows<T> rows = inputs.rows(grid, block, space.gradients, param_slopes != nullptr, feature_slopes != nullptr);
     Runner<T>(plan, grid.schedule(), space, rows).differentiate();
     for_each_circuit(grid, block, [&](int64_t circuit, int lane) { values[circuit] = space.results[0][lane]; });
     write_slopes(grid, block, rows.param_gradients, plan.num_params, param_slopes);

@@ -25,6 +25,28 @@ bool fits(const ffi::AnyBuffer& buffer, ffi::DataType type, const std::vector<in
   return true;
 }
 
+// What has a row for each parameter, and a row for each feature; null is not wanted.
+struct Outputs {
+  void* data[2] = {nullptr, nullptr};
+  std::vector<int64_t> sizes[2];
+};
+
+// Finds the results that are wanted; false where they are not what they should be.
+bool take_wanted(ffi::RemainingRets& results, ffi::DataType type, const std::vector<int64_t>& grid, const Plan& plan,
+                 bool params_wanted, bool features_wanted, Outputs& out) {
+  if (results.size() != size_t(params_wanted) + features_wanted) return false;
+  const bool wanted[2] = {params_wanted, features_wanted};
+  const int64_t lengths[2] = {plan.num_params, plan.num_features};
+  for (size_t which = 0, next = 0; which < 2; ++which) {
+    if (!wanted[which]) continue;
+    auto result = results.get<ffi::AnyBuffer>(next++);
+    if (!result.has_value() || !fits(**result, type, grid, lengths[which])) return false;
+    out.data[which] = (*result)->untyped_data();
+    out.sizes[which] = leading(**result);
+  }
+  return true;
+}
+
 Rowed rowed(const ffi::AnyBuffer& buffer) { return {buffer.untyped_data(), leading(buffer)}; }
 
 Threads threads_of(ffi::ThreadPool& pool) {
@@ -106,27 +128,16 @@ ffi::Error pull_back_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ffi::A
     if (!fits(features, type, grid, plan->num_features)) return invalid("features have the wrong type or shape");
     if (!fits(cotangents, type, grid, plan->num_observables))
       return invalid("cotangents have the wrong type or shape");
-    if (gradients.size() != size_t(params_wanted) + features_wanted) return invalid("wrong number of gradients");
-    void* out[2] = {nullptr, nullptr};
-    std::vector<int64_t> sizes[2];
-    size_t next = 0;
-    const bool wanted[2] = {params_wanted, features_wanted};
-    for (int which = 0; which < 2; ++which) {
-      if (!wanted[which]) continue;
-      auto gradient = gradients.get<ffi::AnyBuffer>(next++);
-      if (!gradient.has_value()) return gradient.error();
-      if (!fits(**gradient, type, grid, which == 0 ? plan->num_params : plan->num_features))
-        return invalid("a gradient has the wrong type or shape");
-      out[which] = (*gradient)->untyped_data();
-      sizes[which] = leading(**gradient);
-    }
+    Outputs out;
+    if (!take_wanted(gradients, type, grid, *plan, params_wanted, features_wanted, out))
+      return invalid("gradients have the wrong number, type or shape");
     const Threads threads = threads_of(pool);
     if (type == ffi::F32)
-      pull_back(*plan, grid, rowed(params), rowed(features), rowed(cotangents), static_cast<float*>(out[0]),
-                sizes[0], static_cast<float*>(out[1]), sizes[1], threads);
+      pull_back(*plan, grid, rowed(params), rowed(features), rowed(cotangents), static_cast<float*>(out.data[0]),
+                out.sizes[0], static_cast<float*>(out.data[1]), out.sizes[1], threads);
     else
-      pull_back(*plan, grid, rowed(params), rowed(features), rowed(cotangents), static_cast<double*>(out[0]),
-                sizes[0], static_cast<double*>(out[1]), sizes[1], threads);
+      pull_back(*plan, grid, rowed(params), rowed(features), rowed(cotangents), static_cast<double*>(out.data[0]),
+                out.sizes[0], static_cast<double*>(out.data[1]), out.sizes[1], threads);
     return ffi::Error::Success();
   });
 }
@@ -144,25 +155,17 @@ ffi::Error differentiate_handler(ffi::ThreadPool pool, ffi::AnyBuffer params, ff
     if (plan->num_observables != 1 || !fits(*values, type, grid, 1)) return invalid("there must be one observable");
     if (!fits(params, type, grid, plan->num_params)) return invalid("params have the wrong type or shape");
     if (!fits(features, type, grid, plan->num_features)) return invalid("features have the wrong type or shape");
-    if (slopes.size() != size_t(params_wanted) + features_wanted) return invalid("wrong number of slopes");
-    void* out[2] = {nullptr, nullptr};
-    size_t next = 0;
-    const bool wanted[2] = {params_wanted, features_wanted};
-    for (int which = 0; which < 2; ++which) {
-      if (!wanted[which]) continue;
-      auto slope = slopes.get<ffi::AnyBuffer>(next++);
-      if (!slope.has_value()) return slope.error();
-      if (!fits(**slope, type, grid, which == 0 ? plan->num_params : plan->num_features) || leading(**slope) != grid)
-        return invalid("slopes have the wrong type or shape");
-      out[which] = (*slope)->untyped_data();
-    }
+    Outputs out;
+    bool is_right = take_wanted(slopes, type, grid, *plan, params_wanted, features_wanted, out);
+    for (int k = 0; k < 2; ++k) is_right &= !out.data[k] || out.sizes[k] == grid;
+    if (!is_right) return invalid("slopes have the wrong number, type or shape");
     const Threads threads = threads_of(pool);
     if (type == ffi::F32)
       differentiate(*plan, grid, rowed(params), rowed(features), static_cast<float*>(values->untyped_data()),
-                    static_cast<float*>(out[0]), static_cast<float*>(out[1]), threads);
+                    static_cast<float*>(out.data[0]), static_cast<float*>(out.data[1]), threads);
     else
       differentiate(*plan, grid, rowed(params), rowed(features), static_cast<double*>(values->untyped_data()),
-                    static_cast<double*>(out[0]), static_cast<double*>(out[1]), threads);
+                    static_cast<double*>(out.data[0]), static_cast<double*>(out.data[1]), threads);
     return ffi::Error::Success();
   });
 }

@@ -69,9 +69,9 @@ class Gradients {
   // Lanes hold parts of d<O>/d(angle); the chain rule takes them on to parameters and features.
   void add(const TurnRef& turn, V slope) const {
     if (rows_.param_gradients && turn.param >= 0)
-      add(rows_.param_gradients + turn.param * kWidth, turn.scale, slope, rows_.features, turn.feature);
+      add(rows_.param_gradients + size_t(turn.param) * kWidth, turn.scale, slope, rows_.features, turn.feature);
     if (rows_.feature_gradients && turn.feature >= 0)
-      add(rows_.feature_gradients + turn.feature * kWidth, turn.scale, slope, rows_.params, turn.param);
+      add(rows_.feature_gradients + size_t(turn.feature) * kWidth, turn.scale, slope, rows_.params, turn.param);
   }
 
   static void add(double* sums, double scale, V slope, const T* const* factors, int32_t factor) {

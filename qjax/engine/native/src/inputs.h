@@ -21,7 +21,7 @@ struct LaneRows {
   }
 };
 
-// The circuits of a grid, and the numbers that they take.
+// Where the circuits of a grid take their numbers.
 template <class T>
 class Inputs {
  public:

@@ -90,9 +90,11 @@ class Runner {
 
   // Adds the gradient of sum_o results[o] <O_o> to the rows' gradients.
   void pull_back() {
-    forward();
     const Gradients<T> gradients(schedule_, space_.values, rows_);
-    backward(gradients, way_back(gradients), begin_lambda());
+    const WayBack way = way_back(gradients);
+    if (way.is_empty) return;
+    forward();
+    backward(gradients, way, begin_lambda());
   }
 
   // Adds the gradient of the only observable, whose value it leaves in `results`.
@@ -119,8 +121,8 @@ class Runner {
     int32_t first;  // pass
   };
   WayBack way_back(const Gradients<T>& gradients) const {
-    const auto &prologue = schedule_.prologue;
-    const auto &passes = schedule_.passes;
+    const auto& prologue = schedule_.prologue;
+    const auto& passes = schedule_.passes;
     if (std::any_of(prologue.begin(), prologue.end(), [&](int32_t chain) { return chain >= 0 && gradients.wanted(chain); }))
       return {true, false, 0};
     const auto first = std::find_if(passes.begin(), passes.end(), [&](const Pass& pass) { return gradients.wanted(pass); });
@@ -140,7 +142,6 @@ class Runner {
   void backward(const Gradients<T>& gradients, const WayBack& way, Seed<T> seed) {
     const auto& passes = schedule_.passes;
     const auto [into_prologue, is_empty, first] = way;
-    if (is_empty) return;
     for (size_t k = schedule_.sweeps.size(); k-- > 0 && schedule_.sweeps[k].end > first;) {
       const Sweep& sweep = schedule_.sweeps[k];
       if (passes[sweep.begin].kind == Pass::kBlock)
