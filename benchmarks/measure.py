@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Literal
 
 from benchmarks.answers import TOLERANCE, deviation
 from benchmarks.cell import Cell
@@ -142,22 +143,25 @@ class Bench:
         except WorkerFailureError as problem:
             return replace(row, status="failed", note=str(problem))
 
-    def take_turns(self, workers: list[Worker]) -> list[list[float]]:
+    def take_turns(
+        self, workers: list[Worker], statistic: Literal["seconds", "mean"] = "seconds"
+    ) -> list[list[float]]:
         """Measures prepared workers in turn.
 
         Args:
             workers: the workers.
+            statistic: of the calls of a round, the shortest ("seconds") or the mean.
 
         Returns:
-            For each worker its shortest time in each round.
+            For each worker its time in each round.
         """
         times: list[list[float]] = [[] for _ in workers]
         spent = 0.0
         for _ in range(self.limits.rounds):
             for worker, own in zip(workers, times, strict=True):
                 reply = worker.ask(self.limits.order, self.limits.timeout)
-                own.append(reply["seconds"])
-                spent += reply["seconds"] * reply["calls"]
+                own.append(reply[statistic])
+                spent += reply["mean"] * reply["calls"]
             if spent > self.limits.patience:
                 break
         return times
