@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.peers import PEERS, load
 from qjax.engine import native
 from qjax.engine.native.library import load as load_native
+from qjax.machine import num_cores
 
 _FLAGS = ("avx2", "fma", "avx512f", "asimd")
 
@@ -41,7 +42,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "processor": names.get("model name", platform.processor()),
         "instructions": [flag for flag in _FLAGS if flag in flags],
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": num_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
         "native engine": native.isa(),

@@ -133,8 +133,9 @@ struct Block {
   alignas(64) uintptr_t places_[2 * kSize];
 };
 
-// What a stage takes its amplitudes from, and what becomes of them.
-enum class Source { kState, kPhases, kAlike, kTable };  // as they are; times the phases, or phases alike on all lanes; the table alone
+// What a stage takes its amplitudes from, and what becomes of them. kState: as they are; kPhases and kAlike: times
+// the phases, on each lane or alike on all; kTable: the table alone.
+enum class Source { kState, kPhases, kAlike, kTable };
 enum class Sink { kState, kLast, kSums };  // kLast: time to ask for the block ahead
 
 // RY on K neighbouring local bits.

@@ -67,7 +67,7 @@ void form_sweeps(Schedule& schedule) {
   const int vector_bits = schedule.num_qubits - schedule.lane_bits;
   constexpr int kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
   const bool is_small = vector_bits <= kTileBits + 1;
-  const int limit = !is_small                         ? std::min(kTileBits, vector_bits - kTilesAtLeast)
+  const int limit = !is_small                      ? std::min(kTileBits, vector_bits - kTilesAtLeast)
                     : vector_bits >= kLeastInTiles ? kSmallTileBits
                                                    : 0;
   const int least = is_small ? 0 : 10;  // of few blocks, but for those in the first cache, tiles are not worth it
