@@ -1,4 +1,4 @@
-"""The native kernel under address and undefined-behaviour sanitizers, on sound and on mutated tables."""
+"""The native kernel under sanitizers: sound and mutated tables, and teams of threads."""
 
 from __future__ import annotations
 
@@ -17,35 +17,33 @@ from tests.circuits import random_circuit
 from tests.engine.test_native import every_gate, observables
 
 SOURCES = Path(qjax.__file__).parent / "engine/native/src"
-FLAGS = (
-    "-std=gnu++20",
-    "-O0",
-    "-g1",
-    "-Wno-psabi",
-    "-pthread",
-    "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=all",
-)
+FLAGS = ("-std=gnu++20", "-g1", "-Wno-psabi", "-pthread", "-fno-sanitize-recover=all")
+ADDRESS = ("-O0", "-fsanitize=address,undefined")
+THREAD = ("-O1", "-fsanitize=thread")
 
 
-@pytest.fixture(scope="session")
-def fuzzer(tmp_path_factory):
-    """The stand-alone program, built for this run."""
+def build(folder, name, parts, flags):
+    """Compile a program of this folder with some of the kernel's sources; skip where that cannot be done."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
-    folder = tmp_path_factory.mktemp("sanitized")
-    (folder / "empty.cpp").write_text("int main() { return 0; }\n")
+    empty = folder / "empty.cpp"
+    empty.write_text("int main() { return 0; }\n")
     probe = compiler and subprocess.run(
-        [compiler, *FLAGS, "-o", folder / "empty", folder / "empty.cpp"], capture_output=True, check=False
+        [compiler, *FLAGS, *flags, "-o", folder / "empty", empty], capture_output=True, check=False
     )
     if compiler is None or not probe or probe.returncode:
         pytest.skip("there is no C++ compiler with sanitizers")
     levels = ["-march=x86-64-v2"] if platform.machine() in ("x86_64", "AMD64") else []
-    names = ("decode", "schedule", "lanes", "sweeps", "engine", "memory", "parallel")
-    sources = [str(SOURCES / f"{name}.cpp") for name in names]
-    program = folder / "native_fuzz"
-    main = str(Path(__file__).parent / "native_fuzz.cpp")
-    subprocess.run([compiler, *FLAGS, *levels, f"-I{SOURCES}", "-o", program, main, *sources], check=True)
+    sources = [Path(__file__).parent / f"{name}.cpp", *(SOURCES / f"{part}.cpp" for part in parts)]
+    program = folder / name
+    subprocess.run([compiler, *FLAGS, *flags, *levels, f"-I{SOURCES}", "-o", program, *sources], check=True)
     return program
+
+
+@pytest.fixture(scope="session")
+def fuzzer(tmp_path_factory):
+    """The program that runs tables, built for this run."""
+    parts = ("decode", "schedule", "lanes", "sweeps", "engine", "memory", "parallel")
+    return build(tmp_path_factory.mktemp("sanitized"), "native_fuzz", parts, ADDRESS)
 
 
 def run(program, path, circuits, mutations, seed):
@@ -72,3 +70,17 @@ def test_sound_and_mutated_tables(fuzzer, tmp_path):
 def test_many_tables(fuzzer, tmp_path):
     circuits = [random_circuit(seed, 1 + seed % 8, 20) for seed in range(40)]
     run(fuzzer, tmp_path / "tables", circuits, mutations=2000, seed=1)
+
+
+@pytest.fixture(scope="session")
+def teams(tmp_path_factory):
+    """The program that begins and ends teams of threads, built for this run."""
+    return build(tmp_path_factory.mktemp("teams"), "native_team", ("parallel",), THREAD)
+
+
+@pytest.mark.parametrize("helpers", [1, 3])
+def test_teams_end_whenever_their_helpers_begin(teams, helpers):
+    done = subprocess.run(
+        [teams, "20000", str(helpers)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

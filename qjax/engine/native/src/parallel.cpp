@@ -129,8 +129,10 @@ struct Team::Job {
   }
 
   void help() {
-    while (!closed.load(std::memory_order_acquire)) {
+    for (;;) {
       const uint32_t seen = work();
+      // Only now: a team closes before it raises the ticket for the last time, and nothing would follow that.
+      if (closed.load(std::memory_order_acquire)) return;
       spin([&] { return uint32_t(ticket.load(std::memory_order_acquire) >> 32) != seen; });
       for (uint64_t now; uint32_t((now = ticket.load(std::memory_order_acquire)) >> 32) == seen;) ticket.wait(now);
     }
