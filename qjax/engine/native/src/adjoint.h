@@ -56,7 +56,7 @@ inline void undo_turns(const Block<T>& block, uint32_t x, int low, Amp<T>* a, co
       block[y] = a[g];
     } else {
       block[y] = a[g] * conj(block.template phase<kPhases == Phases::kAlike>(y));
-      block.fetch(y);
+      block.template fetch<Asks::kBlock>(y);
     }
   }
 }

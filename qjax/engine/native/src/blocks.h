@@ -5,7 +5,7 @@
 // multiply-add for each component; where cosines are too small for that (a steep pass), two.
 #pragma once
 
-#include "state.h"
+#include "ahead.h"
 #include "tables.h"
 
 namespace qjax {
@@ -102,6 +102,19 @@ struct Block {
     }
   }
 
+  // Takes an entry of the table itself as the block.
+  void stand_on(Amp<T>* entry) {
+    table_ = reinterpret_cast<const char*>(entry);
+    for (size_t x = 0; x < size_t(1) << local_bits; ++x) here_[x] = reinterpret_cast<uintptr_t>(entry + x);
+    placed_ahead_ = ~0u;
+  }
+
+  // Has a share of the next tile asked for with this block.
+  void ask_ahead(TileAhead<T>& tile) {
+    shift_ = tile.shift();
+    tile.take(std::max(1u, (1u << local_bits) >> shift_), of_tile_);
+  }
+
   Amp<T>& operator[](uint32_t x) const { return *reinterpret_cast<Amp<T>*>(here_[x]); }
   template <bool kAlike>
   Amp<T> phase(uint32_t x) const {
@@ -109,10 +122,15 @@ struct Block {
     const T* parts = reinterpret_cast<const T*>(table_) + x;
     return kept(Amp<T>{splat<T>(parts[0]), splat<T>(parts[imaginary_])});
   }
-  // Asks for the same vector of the block ahead: its lines are too scattered for the processor to guess.
+  // Asks for the same vector of the block ahead, whose lines are too scattered for the processor to guess, and for
+  // half a vector of the next tile into the second cache.
+  template <Asks kAsks>
   void fetch(uint32_t x) const {
-    for (size_t byte = 0; byte < sizeof(Amp<T>); byte += 64)
-      __builtin_prefetch(reinterpret_cast<const char*>(asked_[x]) + byte);
+    if constexpr (kAsks == Asks::kTile)
+      __builtin_prefetch(reinterpret_cast<const char*>(of_tile_[x >> shift_]) + (x & 1) * sizeof(Amp<T>) / 2, 0, 1);
+    if constexpr (kAsks != Asks::kNothing)
+      for (size_t byte = 0; byte < sizeof(Amp<T>); byte += 64)
+        __builtin_prefetch(reinterpret_cast<const char*>(asked_[x]) + byte);
   }
 
  private:
@@ -131,15 +149,17 @@ struct Block {
   const uintptr_t* asked_ = here_;
   alignas(64) uintptr_t offsets_[kSize];
   alignas(64) uintptr_t places_[2 * kSize];
+  int shift_ = 0;
+  alignas(64) uintptr_t of_tile_[kSize];
 };
 
 // What a stage takes its amplitudes from, and what becomes of them. kState: as they are; kPhases and kAlike: times
 // the phases, on each lane or alike on all; kTable: the table alone.
 enum class Source { kState, kPhases, kAlike, kTable };
-enum class Sink { kState, kLast, kSums };  // kLast: time to ask for the block ahead
+enum class Sink { kState, kSums };
 
 // RY on K neighbouring local bits.
-template <class T, int K, int kLow, Source kSource, Sink kSink, bool kSteep>
+template <class T, int K, int kLow, Source kSource, Sink kSink, Asks kAsks, bool kSteep>
 void turn_stage(const Block<T>& block, int any_low, const typename Lanes<T>::V* sine,
                 const typename Lanes<T>::V* cosine) {
   const int low = kLow < 0 ? any_low : kLow;
@@ -159,7 +179,7 @@ void turn_stage(const Block<T>& block, int any_low, const typename Lanes<T>::V* 
           a[g] = kept(block[y]) * block.template phase<kSource == Source::kAlike>(y);
         else
           a[g] = block[y];
-        if constexpr (kSink != Sink::kState) block.fetch(y);
+        block.template fetch<kAsks>(y);
       }
 #pragma GCC unroll 3
       for (int k = 0; k < K; ++k)
@@ -237,7 +257,7 @@ class Stages {
   using InLanes = void (*)(const Block<T>&, const Pass&, const Gates<T>&);
 
  public:
-  Stages(const Pass& pass, const Gates<T>& gates, bool asks, bool measures) : pass_(pass), gates_(gates) {
+  Stages(const Pass& pass, const Gates<T>& gates, Asks asks, bool measures) : pass_(pass), gates_(gates) {
     const int size = int(pass.chains.size());
     count_ = stages(size, kForwardGroup);
     if (pass.works_in_lanes()) in_lanes_ = choose_lanes(int(pass.lane_chains.size()), gates.steep);
@@ -248,12 +268,9 @@ class Stages {
                             : pass.begins          ? Source::kTable
                             : gates.alike          ? Source::kAlike
                                                    : Source::kPhases;
-      const Sink sink = stage + 1 < count_ ? Sink::kState
-                        : measures         ? Sink::kSums
-                        : asks             ? Sink::kLast
-                                           : Sink::kState;
-      turns_[stage] = gates.steep ? choose<true>(bits, pass.num_free + begin_[stage], source, sink)
-                                  : choose<false>(bits, pass.num_free + begin_[stage], source, sink);
+      const bool is_last = stage + 1 == count_;
+      const Sink sink = measures && is_last ? Sink::kSums : Sink::kState;
+      turns_[stage] = choose(bits, pass.num_free + begin_[stage], source, sink, is_last ? asks : Asks::kNothing);
     }
   }
 
@@ -269,36 +286,42 @@ class Stages {
       return steep ? lane_stage<T, L, true> : lane_stage<T, L, false>;
     });
   }
-  template <bool kSteep>
-  static Turn choose(int bits, int low, Source source, Sink sink) {
+  Turn choose(int bits, int low, Source source, Sink sink, Asks asks) const {
     switch (bits) {
-      case 1: return choose<kSteep, 1>(low, source, sink);
-      case 2: return choose<kSteep, 2>(low, source, sink);
-      default: return choose<kSteep, 3>(low, source, sink);
+      case 1: return choose<1>(low, source, sink, asks);
+      case 2: return choose<2>(low, source, sink, asks);
+      default: return choose<3>(low, source, sink, asks);
     }
   }
-  template <bool kSteep, int K>
-  static Turn choose(int low, Source source, Sink sink) {
-    // The common strides are known to the compiler.
-    if (source != Source::kState) return low == 0 ? choose<kSteep, K, 0>(source, sink) : choose<kSteep, K, -1>(source, sink);
-    return low == 3 ? choose<kSteep, K, 3>(source, sink) : choose<kSteep, K, -1>(source, sink);
-  }
-  template <bool kSteep, int K, int kLow>
-  static Turn choose(Source source, Sink sink) {
-    switch (source) {
-      case Source::kState: return choose<kSteep, K, kLow, Source::kState>(sink);
-      case Source::kPhases: return choose<kSteep, K, kLow, Source::kPhases>(sink);
-      case Source::kAlike: return choose<kSteep, K, kLow, Source::kAlike>(sink);
-      default: return choose<kSteep, K, kLow, Source::kTable>(sink);
+  template <int K>
+  Turn choose(int low, Source source, Sink sink, Asks asks) const {
+    switch (source) {  // The common strides are known to the compiler.
+      case Source::kState:
+        return low == 3 ? choose<K, 3, Source::kState>(sink, asks) : choose<K, -1, Source::kState>(sink, asks);
+      case Source::kPhases:
+        return low == 0 ? choose<K, 0, Source::kPhases>(sink, asks) : choose<K, -1, Source::kPhases>(sink, asks);
+      case Source::kAlike:
+        return low == 0 ? choose<K, 0, Source::kAlike>(sink, asks) : choose<K, -1, Source::kAlike>(sink, asks);
+      default:
+        return low == 0 ? choose<K, 0, Source::kTable>(sink, asks) : choose<K, -1, Source::kTable>(sink, asks);
     }
   }
-  template <bool kSteep, int K, int kLow, Source kSource>
-  static Turn choose(Sink sink) {
-    switch (sink) {
-      case Sink::kState: return turn_stage<T, K, kLow, kSource, Sink::kState, kSteep>;
-      case Sink::kLast: return turn_stage<T, K, kLow, kSource, Sink::kLast, kSteep>;
-      default: return turn_stage<T, K, kLow, kSource, Sink::kSums, kSteep>;
+  template <int K, int kLow, Source kSource>
+  Turn choose(Sink sink, Asks asks) const {
+    switch (asks) {
+      case Asks::kNothing: return choose<K, kLow, kSource, Asks::kNothing>(sink);
+      case Asks::kBlock: return choose<K, kLow, kSource, Asks::kBlock>(sink);
+      default: return choose<K, kLow, kSource, Asks::kTile>(sink);
     }
+  }
+  template <int K, int kLow, Source kSource, Asks kAsks>
+  Turn choose(Sink sink) const {
+    return sink == Sink::kState ? choose<K, kLow, kSource, kAsks, Sink::kState>() : choose<K, kLow, kSource, kAsks, Sink::kSums>();
+  }
+  template <int K, int kLow, Source kSource, Asks kAsks, Sink kSink>
+  Turn choose() const {
+    return gates_.steep ? turn_stage<T, K, kLow, kSource, kSink, kAsks, true>
+                        : turn_stage<T, K, kLow, kSource, kSink, kAsks, false>;
   }
 
   const Pass& pass_;
@@ -308,7 +331,26 @@ class Stages {
   InLanes in_lanes_ = nullptr;
 };
 
-// The blocks of a pass in order, each asked for (`asks`) while the one before is at work. With `sums` the state is
+// Makes of a table what the pass leaves in blocks.
+template <class T>
+void begin_in_table(const State<T>& psi, const Pass& pass, const Gates<T>& gates, Amp<T>* table) {
+  const Stages<T> stages(pass, gates, Asks::kNothing, false);
+  Block<T> block(psi, pass, gates);
+  for (uint32_t variant = 0; variant < 1u << pass.num_variants; ++variant) {
+    block.stand_on(table + (size_t(variant) << pass.local_bits()));
+    stages.run(block);
+  }
+}
+
+template <class T, Asks kAsks>
+void copy_from_table(const Block<T>& block) {
+  for (uint32_t x = 0; x < 1u << block.local_bits; ++x) {
+    block[x] = block.template phase<false>(x);
+    block.template fetch<kAsks>(x);
+  }
+}
+
+// The blocks of a pass in order, worked out already in the table if it has `begun`. With `sums` the state is
 // not written: its squares are added there for each local index, with the sign of the measured row.
 template <class T>
 class BlockRun {
@@ -316,20 +358,25 @@ class BlockRun {
 
  public:
   BlockRun(const State<T>& psi, const Pass& pass, const Gates<T>& gates, const Amp<T>* table, uint32_t begin,
-           bool asks, V* sums, uint32_t measured_row)
-      : stages_(pass, gates, asks, sums != nullptr), blocks_(pass, begin), ahead_(pass, begin + asks),
-        block_(psi, pass, gates), table_(table), measured_row_(measured_row) {
+           bool begun, Asks asks, V* sums, uint32_t measured_row)
+      : stages_(pass, gates, asks, sums != nullptr), blocks_(pass, begin), ahead_(pass, begin + (asks != Asks::kNothing)),
+        block_(psi, pass, gates), table_(table), measured_row_(measured_row), asks_(asks) {
+    if (begun)
+      copy_ = asks == Asks::kTile    ? copy_from_table<T, Asks::kTile>
+              : asks == Asks::kBlock ? copy_from_table<T, Asks::kBlock>
+                                     : copy_from_table<T, Asks::kNothing>;
     block_.sums = sums;
   }
 
-  void run(uint32_t count) {
+  void run(uint32_t count, TileAhead<T>& tile) {
     Blocks blocks = blocks_, ahead = ahead_;
     for (uint32_t b = 0; b < count; ++b) {
       if (block_.sums) block_.sign = blocks.sign(measured_row_) ? V{} - 1 : V{} + 1;
       block_.move(table_, blocks, ahead);
+      if (asks_ == Asks::kTile) block_.ask_ahead(tile);
       blocks.step();
       ahead.step();
-      stages_.run(block_);
+      copy_ ? copy_(block_) : stages_.run(block_);
     }
     blocks_ = blocks;
     ahead_ = ahead;
@@ -341,6 +388,8 @@ class BlockRun {
   Block<T> block_;
   const Amp<T>* table_;
   uint32_t measured_row_;
+  Asks asks_;
+  void (*copy_)(const Block<T>&) = nullptr;
 };
 
 }  // namespace qjax

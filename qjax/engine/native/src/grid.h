@@ -80,7 +80,8 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
       layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
       const double vectors = double(int64_t(1) << (plan.num_qubits - bits));
       const int byte_bits = plan.num_qubits - bits + std::countr_zero(sizeof(Amp<T>));
-      const double run = kVectorStep * (reference->work + 1) * vectors * (1 + 0.1 * bits) * cache_factor(byte_bits);
+      const double lanes = (1 + 0.1 * bits) * (mixed ? 1.1 : 1);  // work within vectors, and tables for each lane
+      const double run = kVectorStep * (reference->work + 1) * vectors * lanes * cache_factor(byte_bits);
       const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
       const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;

@@ -145,7 +145,7 @@ class Runner {
     for (size_t k = schedule_.sweeps.size(); k-- > 0 && schedule_.sweeps[k].end > first;) {
       const Sweep& sweep = schedule_.sweeps[k];
       if (passes[sweep.begin].kind == Pass::kBlock)
-        undo_blocks({std::max(sweep.begin, first), sweep.end, sweep.is_small}, first, into_prologue, seed, gradients);
+        undo_blocks({std::max(sweep.begin, first), sweep.end, sweep.is_small, {}}, first, into_prologue, seed, gradients);
       else
         undo(passes[sweep.begin], gradients);
       seed = {};
@@ -186,22 +186,31 @@ class Runner {
 
   void apply_blocks(const Sweep& sweep, bool measures) {
     prepare(sweep, false);
+    const Pass& leader = schedule_.passes[sweep.begin];
+    const bool is_alone = sweep.end - sweep.begin == 1;
+    const bool begun = leader.begins_in_table() && !(measures && is_alone);
+    if (begun) begin_in_table<T>(space_.psi, leader, space_.gates[0], space_.table);
     const uint32_t used = in_tiles(sweep, [&](uint32_t first, uint32_t end, uint32_t part) {
       V* sums = space_.sums + (size_t(part) << kMaxLocalBits);
       if (measures) std::fill_n(sums, size_t(1) << kMaxLocalBits, V{});
+      const bool has_next = !sweep.tile.empty() && end - first > 1;
+      const Asks asks = sweep.is_small ? Asks::kNothing : has_next ? Asks::kTile : Asks::kBlock;
       Few<BlockRun<T>, kMaxSweepPasses> runs;
       const Amp<T>* table = space_.table;
       for (int32_t k = sweep.begin; k < sweep.end; ++k) {
         const Pass& pass = schedule_.passes[k];
         const bool is_last = k + 1 == sweep.end;
         runs.emplace_back(space_.psi, pass, space_.gates[k - sweep.begin], table, first << pass.tile_columns,
-                          !sweep.is_small, measures && is_last ? sums : nullptr, schedule_.measurement.row);
+                          begun && k == sweep.begin, asks, measures && is_last ? sums : nullptr, schedule_.measurement.row);
         table += pass.table_size();
       }
-      const uint32_t step = sweep.end - sweep.begin > 1 ? 1 : end - first;  // a single pass takes all tiles at once
-      for (uint32_t tile = first; tile < end; tile += step)
+      const uint32_t step = is_alone ? end - first : 1;  // a single pass takes all tiles at once
+      for (uint32_t tile = first; tile < end; tile += step) {
+        const Blocks next(leader, std::min(tile + step, end - 1) << leader.tile_columns);  // not of another thread
+        TileAhead<T> ahead(space_.psi, sweep.tile, next.base(), sweep.end - sweep.begin);
         for (int32_t k = sweep.begin; k < sweep.end; ++k)
-          runs[k - sweep.begin].run(step << schedule_.passes[k].tile_columns);
+          runs[k - sweep.begin].run(step << schedule_.passes[k].tile_columns, ahead);
+      }
     });
     if (!measures) return;
     const size_t size = size_t(1) << kMaxLocalBits;

@@ -223,12 +223,19 @@ class Scheduler {
     const size_t size = across.size(), stages = (size + kForwardGroup - 1) / kForwardGroup;
     const size_t groups = std::max<size_t>(1, (size + kMaxLocalBits - 1) / kMaxLocalBits);
     auto edge = [&](size_t g) { return stages ? (g * stages + groups - 1) / groups * size / stages : 0; };
+    std::vector<size_t> sizes;
+    for (size_t g = 0; g < groups; ++g) sizes.push_back(edge(g + 1) - edge(g));
+    // The last qubits are the lowest bits of addresses, and tiles of those alone are the nearest: the large passes.
+    const int vector_bits = plan_.num_qubits - out_.lane_bits;
+    if (vector_bits > kCachedBits) std::sort(sizes.begin(), sizes.end());
     // Every other layer begins where the one before ended: passes on the same qubits may share tiles.
+    auto begin = is_reversed_ ? across.end() : across.begin();
     for (size_t i = 0; i < groups; ++i) {
-      const size_t g = is_reversed_ ? groups - 1 - i : i;
-      block_pass({across.begin() + edge(g), across.begin() + edge(g + 1)}, i == 0 ? within : std::vector<Placed>{});
+      const auto other = is_reversed_ ? begin - sizes[groups - 1 - i] : begin + sizes[i];
+      block_pass({std::min(begin, other), std::max(begin, other)}, i == 0 ? within : std::vector<Placed>{});
+      begin = other;
     }
-    if (plan_.num_qubits - out_.lane_bits >= kLeastInTiles) is_reversed_ = !is_reversed_;
+    if (vector_bits >= kLeastInTiles) is_reversed_ = !is_reversed_;
   }
 
   // The first layer acts on |0> and leaves a product state, which waits as strings for the first pass.
@@ -275,7 +282,8 @@ class Scheduler {
     // Directions that leave the block's qubits alone.
     for (uint32_t bits = ((1u << vector_bits) - 1) & ~independent.pivots(); bits; bits &= bits - 1)
       pass.columns.push_back(beside(pass, flips, bits & -bits));
-    pass.num_free = std::clamp(3 - size, 0, int(pass.columns.size()));
+    const int least = vector_bits > kCachedBits ? kLargeLocalBits : kLeastLocalBits;
+    pass.num_free = std::clamp(least - size, 0, int(pass.columns.size()));
     const std::vector<uint32_t> free(pass.columns.begin(), pass.columns.begin() + pass.num_free);
     pass.columns.erase(pass.columns.begin(), pass.columns.begin() + pass.num_free);
     const int local_bits = pass.local_bits();

@@ -84,6 +84,11 @@ inline constexpr int kMaxSweepPasses = 4;
 inline constexpr int kTileBits = 12;
 inline constexpr int kSmallTileBits = 7;
 inline constexpr int kLeastInTiles = 11;  // smaller states are near enough as a whole
+// A state of more vectors leaves the second cache. Its tiles hold whole runs of neighbours, so that they lie on
+// few pages, and small passes take neighbours into their blocks.
+inline constexpr int kCachedBits = kTileBits + 1;
+inline constexpr int kRunBits = 3;
+inline constexpr int kLeastLocalBits = 3, kLargeLocalBits = 6;
 
 struct Pass {
   enum Kind : uint8_t { kBlock, kDiagonal, kMeasure, kRotation, kDense, kMove } kind = kBlock;
@@ -114,6 +119,9 @@ struct Pass {
   int local_bits() const { return num_free + int(chains.size()); }
   size_t table_size() const { return kind == kBlock ? size_t(1) << (local_bits() + num_variants) : 0; }
   uint32_t num_tiles() const { return 1u << (columns.size() - tile_columns); }
+  // A pass that makes the state leaves the same in all blocks of a variant: whether to work that out in the tables'
+  // place, once, is less than to do it with every block.
+  bool begins_in_table() const { return begins && columns.size() >= size_t(num_variants) + 2; }
   // Also where it has no gates at all: then nothing else would take its phases.
   bool works_in_lanes() const { return sorts || !lane_chains.empty() || chains.empty(); }
 };
@@ -122,6 +130,7 @@ struct Pass {
 struct Sweep {
   int32_t begin, end;
   bool is_small;  // its tiles, of a state that itself fits the second cache
+  std::vector<uint32_t> tile;  // directions of a large state's tiles, by which the next one is asked for
 };
 
 // Z strings that the last pass, a block pass, sums up on its way.

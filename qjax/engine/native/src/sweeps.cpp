@@ -66,15 +66,16 @@ void form_sweeps(Schedule& schedule) {
   auto& passes = schedule.passes;
   const int vector_bits = schedule.num_qubits - schedule.lane_bits;
   constexpr int kTilesAtLeast = 4;  // as a power of two, so that threads have enough to share
-  const bool is_small = vector_bits <= kTileBits + 1;
+  const bool is_small = vector_bits <= kCachedBits;
   const int limit = !is_small                      ? std::min(kTileBits, vector_bits - kTilesAtLeast)
                     : vector_bits >= kLeastInTiles ? kSmallTileBits
                                                    : 0;
   const int least = is_small ? 0 : 10;  // of few blocks, but for those in the first cache, tiles are not worth it
   for (int32_t begin = 0, end; begin < int32_t(passes.size()); begin = end) {
     end = begin + 1;
+    Independent tile;
     if (limit > 0 && passes[begin].kind == Pass::kBlock) {
-      Independent tile;
+      for (int bit = 0; !is_small && bit < kRunBits; ++bit) tile.add(1u << bit);
       add_directions(passes[begin], tile);
       for (; end < int32_t(passes.size()) && end - begin < kMaxSweepPasses && passes[end].kind == Pass::kBlock; ++end) {
         Independent wider = tile;
@@ -90,7 +91,8 @@ void form_sweeps(Schedule& schedule) {
       end = std::max(begin + 1, begin + int32_t(first_bad - tiled.begin()));
       if (end - begin > 1) std::move(tiled.begin(), first_bad, passes.begin() + begin);
     }
-    schedule.sweeps.push_back({begin, end, is_small && end - begin > 1});
+    schedule.sweeps.push_back({begin, end, is_small && end - begin > 1, {}});
+    for (int k = 0; !is_small && end - begin > 1 && k < tile.count(); ++k) schedule.sweeps.back().tile.push_back(tile[k]);
     size_t table_size = 0;
     for (int32_t k = begin; k < end; ++k) table_size += passes[k].table_size();
     schedule.table_size = std::max(schedule.table_size, table_size);
