@@ -21,6 +21,7 @@ inline constexpr double kPrepareLanes = 120;   // the same on every lane
 inline constexpr int kCacheBits = 19;          // of a state in bytes; twice as much costs half as much again
 
 inline double cache_factor(int bits) { return std::clamp(1 + 0.5 * (bits - kCacheBits), 1.0, 3.5); }
+inline constexpr double kThirdCache = 1 << 25;   // bytes, what all threads may have of it
 inline constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 inline int64_t product(const std::vector<int64_t>& sizes) {
@@ -86,8 +87,9 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
       const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
       const double blocks = std::max<double>(1, layout.blocks()), turns = std::min<double>(threads, blocks);
-      // States that leave the caches are better shared than held side by side.
-      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || byte_bits > kCacheBits + 2);
+      // States that leave the caches together are better shared than held side by side.
+      const bool leaves = byte_bits > kCacheBits + 2 && std::ldexp(threads, byte_bits) > kThirdCache;
+      layout.as_team = threads > 1 && vectors >= kTeamVectors && (blocks < threads || leaves);
       const double time = layout.time < kWorthAThread ? layout.time
                           : layout.as_team            ? layout.time / threads
                                                       : layout.time / blocks * std::ceil(blocks / turns);
