@@ -25,13 +25,12 @@ THREAD = ("-O1", "-fsanitize=thread")
 def build(folder, name, parts, flags):
     """Compile a program of this folder with some of the kernel's sources; skip where that cannot be done."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
-    empty = folder / "empty.cpp"
-    empty.write_text("int main() { return 0; }\n")
-    probe = compiler and subprocess.run(
-        [compiler, *FLAGS, *flags, "-o", folder / "empty", empty], capture_output=True, check=False
-    )
-    if compiler is None or not probe or probe.returncode:
-        pytest.skip("there is no C++ compiler with sanitizers")
+    (folder / "empty.cpp").write_text("int main() { return 0; }\n")
+    probe = [[compiler, *FLAGS, *flags, "-o", folder / "empty", folder / "empty.cpp"], [folder / "empty"]]
+    if compiler is None or any(
+        subprocess.run(step, capture_output=True, check=False).returncode for step in probe
+    ):
+        pytest.skip("there is no C++ compiler with sanitizers that run here")
     levels = ["-march=x86-64-v2"] if platform.machine() in ("x86_64", "AMD64") else []
     sources = [Path(__file__).parent / f"{name}.cpp", *(SOURCES / f"{part}.cpp" for part in parts)]
     program = folder / name

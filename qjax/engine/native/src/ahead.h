@@ -15,9 +15,10 @@ enum class Asks { kNothing, kBlock, kTile };
 template <class T>
 class TileAhead {
  public:
-  TileAhead(const State<T>& psi, const std::vector<uint32_t>& directions, uint32_t vector, int passes)
-      : state_(reinterpret_cast<uintptr_t>(psi.data)), directions_(directions), vector_(vector),
-        shift_(passes > 3 ? 2 : 1) {}
+  // Two or three passes ask for a half each, four for a quarter: together at least for the whole tile.
+  TileAhead(const State<T>& psi, const std::vector<uint32_t>& directions, uint32_t first, int passes)
+      : state_(reinterpret_cast<uintptr_t>(psi.data)), directions_(directions), vector_(first),
+        shift_(passes >= kMaxSweepPasses ? 2 : 1) {}
 
   // With 2^shift() of its own vectors a pass asks for one of the tile's.
   int shift() const { return shift_; }

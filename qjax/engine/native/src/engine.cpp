@@ -167,7 +167,8 @@ Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backw
       if (pass.kind == Pass::kDense) flops += std::ldexp(8.0, int(pass.dense->qubits.size()));
       out.passes += times;
       out.flops += (times * flops + overlaps * qubits) * amplitudes;
-      if (pass.begins_in_table()) out.flops -= flops * (amplitudes - std::ldexp(double(pass.table_size()), schedule.lane_bits));
+      if (pass.begins_in_table())  // worked out once for each variant, then copied
+        out.flops -= flops * (amplitudes - std::ldexp(double(pass.table_size()), schedule.lane_bits));
     }
   }
   out.working_set = double(space.lay_out(plan, schedule, grid.mixed(), backward, nullptr));

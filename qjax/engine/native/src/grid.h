@@ -19,10 +19,10 @@ inline constexpr double kVectorStep = 0.5;     // ns for one gate on one vector,
 inline constexpr double kPrepare = 20;         // ns for an angle, with its share of a matrix
 inline constexpr double kPrepareLanes = 120;   // the same on every lane
 inline constexpr int kCacheBits = 19;          // of a state in bytes; twice as much costs half as much again
+inline constexpr double kThirdCache = 1 << 25;   // bytes of states that threads hold side by side
+inline constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 inline double cache_factor(int bits) { return std::clamp(1 + 0.5 * (bits - kCacheBits), 1.0, 3.5); }
-inline constexpr double kThirdCache = 1 << 25;   // bytes, what all threads may have of it
-inline constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
 inline int64_t product(const std::vector<int64_t>& sizes) {
   int64_t out = 1;

@@ -145,7 +145,8 @@ class Runner {
     for (size_t k = schedule_.sweeps.size(); k-- > 0 && schedule_.sweeps[k].end > first;) {
       const Sweep& sweep = schedule_.sweeps[k];
       if (passes[sweep.begin].kind == Pass::kBlock)
-        undo_blocks({std::max(sweep.begin, first), sweep.end, sweep.is_small, {}}, first, into_prologue, seed, gradients);
+        undo_blocks({std::max(sweep.begin, first), sweep.end, sweep.is_small, {}}, first, into_prologue, seed,
+                    gradients);
       else
         undo(passes[sweep.begin], gradients);
       seed = {};
@@ -188,6 +189,7 @@ class Runner {
     prepare(sweep, false);
     const Pass& leader = schedule_.passes[sweep.begin];
     const bool is_alone = sweep.end - sweep.begin == 1;
+    // One that begins and measures alone has at most a block for each variant.
     const bool begun = leader.begins_in_table() && !(measures && is_alone);
     if (begun) begin_in_table<T>(space_.psi, leader, space_.gates[0], space_.table);
     const uint32_t used = in_tiles(sweep, [&](uint32_t first, uint32_t end, uint32_t part) {
@@ -206,7 +208,8 @@ class Runner {
       }
       const uint32_t step = is_alone ? end - first : 1;  // a single pass takes all tiles at once
       for (uint32_t tile = first; tile < end; tile += step) {
-        const Blocks next(leader, std::min(tile + step, end - 1) << leader.tile_columns);  // not of another thread
+        // The last one asks for itself: what follows it is another thread's.
+        const Blocks next(leader, std::min(tile + step, end - 1) << leader.tile_columns);
         TileAhead<T> ahead(space_.psi, sweep.tile, next.base(), sweep.end - sweep.begin);
         for (int32_t k = sweep.begin; k < sweep.end; ++k)
           runs[k - sweep.begin].run(step << schedule_.passes[k].tile_columns, ahead);

@@ -225,15 +225,16 @@ class Scheduler {
     auto edge = [&](size_t g) { return stages ? (g * stages + groups - 1) / groups * size / stages : 0; };
     std::vector<size_t> sizes;
     for (size_t g = 0; g < groups; ++g) sizes.push_back(edge(g + 1) - edge(g));
-    // The last qubits are the lowest bits of addresses, and tiles of those alone are the nearest: the large passes.
+    // The last qubits are the lowest bits of addresses, and tiles of low bits lie together: of large states they
+    // get the largest groups.
     const int vector_bits = plan_.num_qubits - out_.lane_bits;
     if (vector_bits > kCachedBits) std::sort(sizes.begin(), sizes.end());
     // Every other layer begins where the one before ended: passes on the same qubits may share tiles.
-    auto begin = is_reversed_ ? across.end() : across.begin();
+    auto here = is_reversed_ ? across.end() : across.begin();
     for (size_t i = 0; i < groups; ++i) {
-      const auto other = is_reversed_ ? begin - sizes[groups - 1 - i] : begin + sizes[i];
-      block_pass({std::min(begin, other), std::max(begin, other)}, i == 0 ? within : std::vector<Placed>{});
-      begin = other;
+      const auto there = is_reversed_ ? here - sizes[groups - 1 - i] : here + sizes[i];
+      block_pass({std::min(here, there), std::max(here, there)}, i == 0 ? within : std::vector<Placed>{});
+      here = there;
     }
     if (vector_bits >= kLeastInTiles) is_reversed_ = !is_reversed_;
   }

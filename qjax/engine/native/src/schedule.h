@@ -119,8 +119,8 @@ struct Pass {
   int local_bits() const { return num_free + int(chains.size()); }
   size_t table_size() const { return kind == kBlock ? size_t(1) << (local_bits() + num_variants) : 0; }
   uint32_t num_tiles() const { return 1u << (columns.size() - tile_columns); }
-  // A pass that makes the state leaves the same in all blocks of a variant: whether to work that out in the tables'
-  // place, once, is less than to do it with every block.
+  // A pass that makes the state leaves the same in all blocks of a variant. Where there are at least four blocks
+  // for each, that is worked out once, in the tables' place, and copied.
   bool begins_in_table() const { return begins && columns.size() >= size_t(num_variants) + 2; }
   // Also where it has no gates at all: then nothing else would take its phases.
   bool works_in_lanes() const { return sorts || !lane_chains.empty() || chains.empty(); }
@@ -130,7 +130,8 @@ struct Pass {
 struct Sweep {
   int32_t begin, end;
   bool is_small;  // its tiles, of a state that itself fits the second cache
-  std::vector<uint32_t> tile;  // directions of a large state's tiles, by which the next one is asked for
+  // Directions that span a tile, for asking for the next one; none for small states and single passes.
+  std::vector<uint32_t> tile;
 };
 
 // Z strings that the last pass, a block pass, sums up on its way.

@@ -92,7 +92,8 @@ void form_sweeps(Schedule& schedule) {
       if (end - begin > 1) std::move(tiled.begin(), first_bad, passes.begin() + begin);
     }
     schedule.sweeps.push_back({begin, end, is_small && end - begin > 1, {}});
-    for (int k = 0; !is_small && end - begin > 1 && k < tile.count(); ++k) schedule.sweeps.back().tile.push_back(tile[k]);
+    if (!is_small && end - begin > 1)
+      for (int k = 0; k < tile.count(); ++k) schedule.sweeps.back().tile.push_back(tile[k]);
     size_t table_size = 0;
     for (int32_t k = begin; k < end; ++k) table_size += passes[k].table_size();
     schedule.table_size = std::max(schedule.table_size, table_size);
