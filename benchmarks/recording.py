@@ -4,23 +4,29 @@
 
 Every pair trains the model of the `baseline` preset twice in this process, once without a store and once with
 one, in an order that changes from pair to pair. Time is that from the first step until the result is there,
-so it holds what is still to be written when the last step is done. Compilation, which is the same in both and
-takes longer by chance than any record does, is left out; so what it takes to begin the record of a run before
-it, with the description of the machine and the start of the writer's thread, is measured by itself and added.
-That thread gets ready to write while the steps are compiled. Of this only the whole runs tell, which are
-there for comparison, as they were called. To open the store and to close it after a run is paid once by a
-process and not by a run; it is a figure of its own.
+so it holds what is still to be written when the last step is done. To it is added all that the training
+thread spends on the record before its first step: it makes the recorder, starts the writer's thread, and
+waits until that thread has begun the record. Compilation, which is the same in both and takes longer by
+chance than any record does, is left out.
+
+The writer's thread opens the store and begins the record while the state that training starts from is
+compiled, which leaves the interpreter to other threads. Nobody waits for that unless compiling takes less
+time, but a core is busy with it, so its CPU time is a figure of its own. The whole runs, as they were called,
+hold all of it; how much longer they take when recorded comes with an interval, as compilation varies. To open
+the store and to close it after a run is paid once by a process and not by a run; that is a figure of its own
+too.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
@@ -32,6 +38,7 @@ from qjax.train.prepare import prepare
 from qjax.train.recording import Recorder, begin_run
 from qjax.train.result import Result
 from qjax.train.run import initial_state
+from qjax.train.step import TrainState
 
 
 def main() -> None:
@@ -63,53 +70,80 @@ def recording(method: str, epochs: int, arguments: argparse.Namespace) -> dict[s
     with tempfile.TemporaryDirectory(dir=arguments.directory) as folder, RunStore.open(folder) as store:
         for kept in (None, store):
             timed(config, kept)
-        without, recorded, whole_runs, whole_recorded = [], [], [], []
+        without, recorded = [], []
         for number in range(arguments.pairs):
             for kept in ((None, store), (store, None))[number % 2]:
-                seconds, whole = timed(config, kept)
-                (without if kept is None else recorded).append(seconds)
-                (whole_runs if kept is None else whole_recorded).append(whole)
-        beginning = float(np.median([begun(config, store) for _ in range(arguments.pairs)]))
+                (without if kept is None else recorded).append(timed(config, kept))
+        busy = [busy_before_the_first_step(config, store) for _ in range(arguments.pairs)]
     with tempfile.TemporaryDirectory(dir=arguments.directory) as folder:
         RunStore.open(folder).close()
         opening = float(np.median([opened(config, folder) for _ in range(arguments.pairs)]))
-    differences = np.array(recorded) - np.array(without) + beginning
+    training, _, whole = np.array(without).T
+    training_recorded, beginning, whole_recorded = np.array(recorded).T
+    differences = training_recorded + beginning - training
     low, high = bootstrapped_median(differences)
+    whole_low, whole_high = bootstrapped_median(whole_recorded - whole)
     return {
         "samples": samples,
-        "seconds_without": float(np.median(without)),
-        "seconds_with": float(np.median(recorded)) + beginning,
-        "seconds_to_begin_the_record": beginning,
+        "seconds_without": float(np.median(training)),
+        "seconds_with": float(np.median(training_recorded + beginning)),
+        "seconds_to_begin_the_record": float(np.median(beginning)),
+        "cpu_seconds_of_the_writer_before_the_first_step": float(np.median(busy)),
         "microseconds_per_sample": 1e6 * float(np.median(differences)) / samples,
         "microseconds_per_sample_95_low": 1e6 * low / samples,
         "microseconds_per_sample_95_high": 1e6 * high / samples,
-        "seconds_of_a_whole_run": float(np.median(whole_runs)),
+        "seconds_of_a_whole_run": float(np.median(whole)),
         "seconds_of_a_whole_run_recorded": float(np.median(whole_recorded)),
+        "seconds_of_a_whole_run_more_recorded": float(np.median(whole_recorded - whole)),
+        "seconds_of_a_whole_run_more_recorded_95_low": whole_low,
+        "seconds_of_a_whole_run_more_recorded_95_high": whole_high,
         "seconds_to_open_and_close_the_store": opening,
-        "percent_of_a_whole_run": 100 * float(np.median(differences) / np.median(whole_runs)),
+        "percent_of_a_whole_run": 100 * float(np.median(differences) / np.median(whole)),
     }
 
 
-def timed(config: TrainingConfig, store: RunStore | None) -> tuple[float, float]:
-    """Seconds from the first step to the result, and from the call, with compilation."""
+class TimedRecorder(Recorder):
+    """Counts the seconds that the training thread spends on it before the first step."""
+
+    seconds = 0.0
+
+    def __init__(self, *arguments: Any) -> None:
+        begin = time.perf_counter()
+        super().__init__(*arguments)
+        TimedRecorder.seconds = time.perf_counter() - begin
+
+    def __enter__(self) -> Recorder:
+        begin = time.perf_counter()
+        super().__enter__()
+        TimedRecorder.seconds += time.perf_counter() - begin
+        return self
+
+    def begun(self, state: TrainState) -> str:
+        """As `Recorder.begun`, timed."""
+        begin = time.perf_counter()
+        run = super().begun(state)
+        TimedRecorder.seconds += time.perf_counter() - begin
+        return run
+
+
+def timed(config: TrainingConfig, store: RunStore | None) -> tuple[float, float, float]:
+    """Seconds from the first step to the result, those for the record before it, and those of the call."""
     prepared = prepare(config)  # Anew, so that nothing that was worked out for a run before is at hand.
-    begin = time.perf_counter()
-    result: Result = train(config, store=store, prepared=prepared)
-    whole = time.perf_counter() - begin
-    return whole - result.seconds_to_first_step, whole
+    with mock.patch("qjax.train.run.Recorder", TimedRecorder):
+        begin = time.perf_counter()
+        result: Result = train(config, store=store, prepared=prepared)
+        whole = time.perf_counter() - begin
+    return whole - result.seconds_to_first_step, TimedRecorder.seconds, whole
 
 
-def begun(config: TrainingConfig, store: RunStore) -> float:
-    """Seconds that the record of a run takes before the first step; its thread opens the store later on."""
+def busy_before_the_first_step(config: TrainingConfig, store: RunStore) -> float:
+    """CPU seconds of this process to begin a record and to close it unused, while nothing else is done."""
     prepared = prepare(config)
     state = jax.block_until_ready(initial_state(prepared))
-    # What compiling left behind is cleared away by whatever comes next, in every run: the garbage by the next
-    # collection, the memory that was freed by the next large allocation.
-    gc.collect(1)
-    bytes(2**16)
-    begin = time.perf_counter()
-    with Recorder(store, begin_run(store, prepared, "begun"), prepared, state):
-        return time.perf_counter() - begin
+    begin = time.process_time()
+    with Recorder(store, prepared, lambda own: begin_run(own, prepared, "begun")) as recorder:
+        recorder.begun(state)
+    return time.process_time() - begin
 
 
 def opened(config: TrainingConfig, folder: str) -> float:

@@ -132,8 +132,7 @@ class RunStore(RecordReader):
         texts = as_json("config", config), as_json("circuit", circuit)
         description = as_json("environment", environment)
         now = datetime.now(UTC)
-        # Until its first step a run is nothing that a power cut could take away.
-        with transaction(self._connection, self._path, "write", durable=False) as connection:
+        with transaction(self._connection, self._path, "write") as connection:
             ids = [row[0] for row in connection.execute("SELECT id FROM runs")]
             run_id = free_id(now, ids)
             row = (len(ids) + 1, run_id, name, now.isoformat(), *texts, circuit_hash, description)

@@ -39,8 +39,7 @@ class WriterThread(Generic[Item]):
     to half of a bound, once it has waited for `GATHER_SECONDS`, and when the queue is closed.
 
     Args:
-        open_writer: called in the thread, a moment after it began; a context manager that gives the function
-            to write items with.
+        open_writer: called in the thread; a context manager that gives the function to write items with.
         drain_seconds: how long `close` waits while nothing is written.
 
     Example:
@@ -165,8 +164,6 @@ class WriterThread(Generic[Item]):
     def _run(self) -> None:
         written: list[_Entry[Item]] = []
         try:
-            # Opening can wait as well: when a run begins, its own thread needs the interpreter.
-            self._gather()
             with self._open_writer() as write:
                 while entries := self._take():
                     write([entry.item for entry in entries])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
@@ -43,27 +44,53 @@ class _End(NamedTuple):
 
 
 class Recorder:
-    """Writes metrics, evaluations, samples, parameters and a checkpoint of each chunk.
+    """Begins the record of a run and writes its chunks.
 
-    The loop only queues its chunks, see `WriterThread`; the thread writes all that wait in one transaction,
-    by a connection of its own. What the thread needs, it makes while the steps are compiled.
+    Of each chunk that is metrics, evaluations, samples, parameters and a checkpoint. All of it happens in a
+    thread, by a connection of its own. The thread begins where the recorder's block does, so who has other
+    work to do there does not wait for it. The loop only queues its chunks, see `WriterThread`; the thread
+    writes all that wait in one transaction.
 
     Args:
         store: the open store.
-        run: id of the run, which this process writes.
         prepared: what the run was prepared to.
-        state: the state that training starts from.
+        begin: called in the thread, with its store; begins the record and returns the run's id, which this
+            process writes from then on.
     """
 
-    def __init__(self, store: RunStore, run: str, prepared: Prepared, state: TrainState):
+    def __init__(self, store: RunStore, prepared: Prepared, begin: Callable[[RunStore], str]):
         self._directory = store.directory
-        self._run = run
         self._prepared = prepared
-        self._params = state.params
-        self._key = state.key
+        self._begin = begin
+        self._run: str | None = None
+        self._has_begun = threading.Event()
         self._has_accuracy = prepared.model.task != "regression"
         self._states = None if prepared.config.record_states == "never" else make_states(prepared)
-        self._writer: WriterThread[_Done | _End] = WriterThread(self._open)
+
+    @property
+    def run(self) -> str | None:
+        """Id of the run; None until its record has begun."""
+        return self._run
+
+    def begun(self, state: TrainState) -> str:
+        """Waits until the record has begun.
+
+        Args:
+            state: the state that training starts from.
+
+        Returns:
+            Id of the run.
+
+        Raises:
+            QjaxError: the record cannot begin.
+        """
+        self._params = state.params
+        # The key is the same in every state of a run, and reading it costs as much as all else in them.
+        self._key_data = jax.random.key_data(state.key)
+        self._has_begun.wait()
+        if self._run is None:
+            self._writer.close()
+        return cast(str, self._run)
 
     def on_chunk(self, chunk: Chunk) -> None:
         """Queues a chunk."""
@@ -80,6 +107,7 @@ class Recorder:
         self._writer.put(_End(params, report), seconds=0.0)
 
     def __enter__(self) -> Recorder:
+        self._writer: WriterThread[_Done | _End] = WriterThread(self._open)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -87,16 +115,20 @@ class Recorder:
 
     @contextmanager
     def _open(self):
-        with RunStore.open(self._directory, create=False) as store:
-            self._num_steps = self._prepared.loader().num_steps
-            self._has_record = store.has_data(self._run)
-            self._model = describe_model(self._prepared, store.run(self._run))
-            self._model_texts = entry_texts(self._model)
-            # The key is the same in every state of a run, and reading it costs as much as all else in them.
-            self._key_data = jax.random.key_data(self._key)
-            yield lambda items: self._write(store, items)
+        try:
+            with RunStore.open(self._directory, create=False) as store:
+                run = self._run = self._begin(store)
+                self._has_begun.set()
+                self._num_steps = self._prepared.loader().num_steps
+                self._has_record = store.has_data(run)
+                self._model = describe_model(self._prepared, store.run(run))
+                self._model_texts = entry_texts(self._model)
+                yield lambda items: self._write(store, run, items)
+        finally:
+            # Who waits for the beginning learns from the thread what it failed with.
+            self._has_begun.set()
 
-    def _write(self, store: RunStore, items: Sequence[_Done | _End]) -> None:
+    def _write(self, store: RunStore, run: str, items: Sequence[_Done | _End]) -> None:
         done = [item for item in items if isinstance(item, _Done)]
         end = None
         if isinstance(last := items[-1], _End):
@@ -104,11 +136,11 @@ class Recorder:
             model = trained_model(self._model, params, last.report, self._model_texts)
             end = RunEnd("finished", last.report, model)
         if done:
-            self._write_steps(store, done, end)
+            self._write_steps(store, run, done, end)
         elif end is not None:
-            store.finish_run(self._run, end.status, end.summary, end.model)
+            store.finish_run(run, end.status, end.summary, end.model)
 
-    def _write_steps(self, store: RunStore, done: Sequence[_Done], end: RunEnd | None) -> None:
+    def _write_steps(self, store: RunStore, run: str, done: Sequence[_Done], end: RunEnd | None) -> None:
         chunks = [item.chunk for item in done]
         step = chunks[-1].next_step
         evaluations = [
@@ -126,9 +158,7 @@ class Recorder:
         record = self._record(done) if self._has_record else None
         # Where a run breaks off, its end follows the last steps at once and waits for the disk for both.
         durable = end is not None or not self._writer.closing
-        store.append(
-            self._run, self._metrics(chunks), payload, step, evaluations, record, end=end, durable=durable
-        )
+        store.append(run, self._metrics(chunks), payload, step, evaluations, record, end=end, durable=durable)
 
     def _metrics(self, chunks: Sequence[Chunk]) -> StepMetrics:
         steps = np.arange(chunks[0].first_step, chunks[-1].next_step)

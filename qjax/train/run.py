@@ -77,55 +77,59 @@ def train(
         resume = record.id
         if record.status == "finished":
             return result_from(record.summary or {}, prepared.model.task)
-    state, tally = initial_state(prepared), Tally()
+    tally = Tally()
     if store is None:
         if executor_for is not None:
             prepared = replace(prepared, executor=executor_for(""))
-        return _run(prepared, state, tally, observers, begun)
-    run = begin_run(store, prepared, name) if resume is None else resume
-    if executor_for is not None:
-        prepared = replace(prepared, executor=executor_for(run))
-    with ExitStack() as stack:
-        if not prepared.executor.traceable:
-            answers = stack.enter_context(RunAnswers(store.directory, run))
-            prepared = replace(prepared, executor=RecordingExecutor(prepared.executor, answers))
-        return _train_recorded(
-            store, run, prepared, state, tally, observers, started, begun, resume is not None
-        )
+        return _run(prepared, initial_state(prepared), tally, observers, begun)
+    if resume is None:
+        state, recorder = None, Recorder(store, prepared, lambda own: begin_run(own, prepared, name))
+    else:
+        run, state = resume, _resumed(store, resume, prepared, initial_state(prepared), tally)
+        recorder = Recorder(store, prepared, lambda _: run)
+    return _train_recorded(store, recorder, prepared, state, tally, observers, started, executor_for, begun)
 
 
 def _train_recorded(
     store: RunStore,
-    run: str,
+    recorder: Recorder,
     prepared: Prepared,
-    state: TrainState,
+    state: TrainState | None,
     tally: Tally,
     observers: Sequence[Observer],
     started: Callable[[str], None] | None,
+    executor_for: Callable[[str], Executor] | None,
     begun: float,
-    is_resumed: bool,
 ) -> Result:
-    if is_resumed:
-        state = _resumed(store, run, prepared, state, tally)
-    tally.run = run
     try:
-        with Recorder(store, run, prepared, state) as recorder:
+        with ExitStack() as stack:
+            if state is None:
+                # The record begins while this is compiled, in which time nobody waits for it.
+                state = initial_state(prepared, lambda: stack.enter_context(recorder))
+            else:
+                stack.enter_context(recorder)
+            run = tally.run = recorder.begun(state)
+            if executor_for is not None:
+                prepared = replace(prepared, executor=executor_for(run))
+            if not prepared.executor.traceable:
+                answers = stack.enter_context(RunAnswers(store.directory, run))
+                prepared = replace(prepared, executor=RecordingExecutor(prepared.executor, answers))
             if started is not None:
                 started(run)
             result = _run(prepared, state, tally, [recorder, *observers], begun)
             recorder.finish(tally.params or state.params, summary(result, prepared.model.task))
     except (KeyboardInterrupt, StoppedError):
-        _break_off(store, run, "interrupted", {})
+        _break_off(store, recorder.run, "interrupted", {})
         raise
     except BaseException as error:
-        _break_off(store, run, "failed", {"error": str(error)})
+        _break_off(store, recorder.run, "failed", {"error": str(error)})
         raise
     return result
 
 
-def _break_off(store: RunStore, run: str, status: EndStatus, report: dict[str, str]) -> None:
-    # Who interrupts the very end may be too late: then the run is finished.
-    if store.run(run).status == "running":
+def _break_off(store: RunStore, run: str | None, status: EndStatus, report: dict[str, str]) -> None:
+    # Who interrupts the very end may be too late: then the run is finished. And none where none was begun.
+    if run is not None and store.run(run).status == "running":
         store.finish_run(run, status, report)
 
 
@@ -140,8 +144,16 @@ def _check_config(config: TrainingConfig, record: RunRecord) -> None:
         )
 
 
-def initial_state(prepared: Prepared) -> TrainState:
-    """The state before the first step: a pure function of the configuration."""
+def initial_state(prepared: Prepared, meanwhile: Callable[[], object] = lambda: None) -> TrainState:
+    """The state before the first step: a pure function of the configuration.
+
+    Args:
+        prepared: what the run was prepared to.
+        meanwhile: starts in another thread what is to be done while the state is compiled.
+
+    Returns:
+        The state.
+    """
     optimizer = make_optimizer(prepared.config, prepared.loader().num_steps)
     depth = prepared.config.pipeline_depth
 
@@ -150,7 +162,9 @@ def initial_state(prepared: Prepared) -> TrainState:
         return init_state(prepared.model.init(init_key), prepared.method, optimizer, train_key, depth)
 
     # Compiled as one: operation by operation, the first use of each would take longer than all together.
-    return jax.jit(build)()
+    lowered = jax.jit(build).lower()
+    meanwhile()
+    return lowered.compile()()
 
 
 def retrain(prepared: Prepared, observers: Sequence[Observer], stop_step: int) -> None:

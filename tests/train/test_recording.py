@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from qjax.data import Dataset
-from qjax.errors import ArgumentError, StoreError
+from qjax.errors import ArgumentError, QjaxError, StoreError
 from qjax.simulator import Simulator
 from qjax.store import RunStore, database, from_bytes
 from qjax.store.models import read_models
@@ -160,6 +160,78 @@ def test_who_interrupts_the_very_end_finds_the_run_finished(
     run = store.runs()[0]
     assert (run.status, run.steps) == ("finished", 6)
     assert train(tiny(**CONFIG), store=store, resume=run.id).loss == (run.summary or {})["loss"]
+
+
+def test_a_run_is_in_the_store_before_its_executor_is_made_and_its_first_step_is_done(
+    store: RunStore,
+) -> None:
+    seen: list[str] = []
+
+    def look(run: str) -> None:
+        with RunStore.open(store.directory, create=False) as other:
+            (found,) = other.runs()
+            assert (found.id, found.status, found.steps) == (run, "running", 0)
+            assert other.data(run).num_train == 22
+        assert not watcher.chunks
+        seen.append(run)
+
+    def executor_for(run: str) -> Simulator:
+        look(run)
+        return Simulator()
+
+    watcher = Watcher()
+    run = train(tiny(**CONFIG), store=store, observers=[watcher], started=look, executor_for=executor_for).run
+    assert seen == [run, run]
+
+
+@pytest.mark.parametrize("cause", ["locked", "full", "name"])
+def test_a_record_that_cannot_begin_is_told_before_the_first_step(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    def connect(*arguments: Any, **options: Any) -> Any:
+        connection = database.connect(*arguments, **options | {"busy_seconds": 0.05})
+        if cause == "full":
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    def started(run: str) -> None:
+        pytest.fail(f"run {run} started")
+
+    sentence = {
+        "locked": "is locked by another process",
+        "full": r"^The disk with the run store .* is full",
+        "name": "^Argument `name` must be printable text",
+    }
+    watcher = Watcher()
+    with monkeypatch.context() as patch, closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        patch.setattr("qjax.store.store.connect", connect)
+        if cause == "locked":
+            other.execute("BEGIN IMMEDIATE")
+        name = "\n" if cause == "name" else "train"
+        # So many samples that they need new pages.
+        config = tiny(**CONFIG, num_samples=400)
+        with pytest.raises(QjaxError, match=sentence[cause]):
+            train(config, store=store, name=name, observers=[watcher], started=started)
+    assert not watcher.chunks
+    assert store.runs() == []
+
+
+def test_who_interrupts_compilation_finds_the_run_interrupted_and_can_go_on_with_it(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(prepared: Any, meanwhile: Any) -> None:
+        meanwhile()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("qjax.train.run.initial_state", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny(**CONFIG), store=store)
+    (run,) = store.runs()
+    assert (run.status, run.steps) == ("interrupted", 0)
+    assert train(tiny(**CONFIG), store=store, resume=run.id).run == run.id
+    assert record(store, run.id) == record(store, train(tiny(**CONFIG), store=store).run)
 
 
 @pytest.mark.parametrize("late", [False, True])
