@@ -9,12 +9,12 @@ thread spends on the record before its first step: it makes the recorder, starts
 waits until that thread has begun the record. Compilation, which is the same in both and takes longer by
 chance than any record does, is left out.
 
-The writer's thread opens the store and begins the record while the state that training starts from is
-compiled, which leaves the interpreter to other threads. Nobody waits for that unless compiling takes less
-time, but a core is busy with it, so its CPU time is a figure of its own. The whole runs, as they were called,
-hold all of it; how much longer they take when recorded comes with an interval, as compilation varies. To open
-the store and to close it after a run is paid once by a process and not by a run; that is a figure of its own
-too.
+While the state that training starts from is compiled, which leaves the interpreter to other threads, the
+writer's thread opens the store, begins the record, and writes once what it takes back, so that the end finds
+its statements prepared. Nobody waits for that unless compiling takes less time, but a core is busy with it;
+its CPU time is a figure of its own. The whole runs, as they were called, hold all of it; how much longer they
+take when recorded comes with an interval, as compilation varies. To open the store and to close it after a
+run is paid once by a process and not by a run; that is a figure of its own too.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -154,6 +155,7 @@ class RunStore(RecordReader):
         *,
         end: RunEnd | None = None,
         durable: bool = True,
+        rehearsed: bool = False,
     ) -> None:
         """Adds the next steps, their evaluations and the checkpoint after them in one transaction.
 
@@ -173,13 +175,18 @@ class RunStore(RecordReader):
             end: how the run ended, where these are its last steps.
             durable: False where `finish_run` follows at once and will wait for the disk; until then a power
                 cut could take these steps away.
+            rehearsed: True to take all of it back in the end. What is appended next does not wait any more
+                for statements to be prepared, code to be loaded and pages to be read.
 
         Raises:
             ArgumentError: the summary of the end has no JSON form.
             StoreError: the steps do not continue the run, another process has resumed it, it is
                 finished, or it cannot be written. Nothing has changed then.
         """
-        with transaction(self._connection, self._path, "write", durable=durable) as connection:
+        with (
+            suppress(_TakenBackError),
+            transaction(self._connection, self._path, "write", durable=durable) as connection,
+        ):
             progress = self._own(connection, run_id)
             history.check_continues(progress, steps, int(step), evaluations)
             history.write_metrics(connection, run_id, steps)
@@ -188,6 +195,8 @@ class RunStore(RecordReader):
             write_step_record(connection, self._path, run_id, steps, int(step), record)
             after = progress._replace(steps=int(step), evaluations=progress.evaluations + gained)
             _write_progress(connection, after, end)
+            if rehearsed:
+                raise _TakenBackError
 
     def resume_run(self, run_id: str) -> Checkpoint | None:
         """Makes this process the writer of a run, whatever its status, and says where to go on.
@@ -344,6 +353,10 @@ class RunStore(RecordReader):
         if checkpoint is None and progress.steps is not None:
             raise damaged(self._path, f"no checkpoint of run {progress.run} is sound")
         return checkpoint
+
+
+class _TakenBackError(Exception):
+    """Ends a transaction of which nothing is to be kept."""
 
 
 def _write_progress(connection: sqlite3.Connection, progress: Progress, end: RunEnd | None) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
 
+from qjax.errors import StoreError
 from qjax.gradients import Params
 from qjax.store import (
     Evaluation,
@@ -30,7 +32,7 @@ from qjax.train.observers import Chunk, SplitEvaluation
 from qjax.train.prepare import Prepared
 from qjax.train.result import Tally
 from qjax.train.states import make_states
-from qjax.train.step import TrainState
+from qjax.train.step import StepInfo, TrainState
 
 
 class _Done(NamedTuple):
@@ -85,8 +87,7 @@ class Recorder:
             QjaxError: the record cannot begin.
         """
         self._params = state.params
-        # The key is the same in every state of a run, and reading it costs as much as all else in them.
-        self._key_data = jax.random.key_data(state.key)
+        self._key = state.key
         self._has_begun.wait()
         if self._run is None:
             self._writer.close()
@@ -113,6 +114,11 @@ class Recorder:
     def __exit__(self, *error: object) -> None:
         self._writer.__exit__(*error)  # pyright: ignore[reportArgumentType]
 
+    @cached_property
+    def _key_data(self) -> jax.Array:
+        # The key is the same in every state of a run, and reading it costs as much as all else in them.
+        return jax.random.key_data(self._key)
+
     @contextmanager
     def _open(self):
         try:
@@ -123,6 +129,7 @@ class Recorder:
                 self._has_record = store.has_data(run)
                 self._model = describe_model(self._prepared, store.run(run))
                 self._model_texts = entry_texts(self._model)
+                self._rehearse(store, run)
                 yield lambda items: self._write(store, run, items)
         finally:
             # Who waits for the beginning learns from the thread what it failed with.
@@ -139,6 +146,25 @@ class Recorder:
             self._write_steps(store, run, done, end)
         elif end is not None:
             store.finish_run(run, end.status, end.summary, end.model)
+
+    def _rehearse(self, store: RunStore, run: str) -> None:
+        """Writes the end of a run of one step and takes it back, as long as nobody waits for the record.
+
+        What is slow when it is done for the first time, here and in the database, would otherwise be slow
+        when the record is all that is left to wait for.
+        """
+        zeros: Any = np.zeros(1)
+        count: Any = np.zeros(1, np.int64)
+        params = params_to_bytes(zeros)
+        state = state_to_bytes(TrainState(zeros, (), (), jax.random.key(0), count))
+        infos = StepInfo(zeros, zeros, zeros, count, count)
+        metrics = self._metrics([Chunk(0, 1, infos, 0.0, zeros, count[None])])
+        evaluations = [Evaluation(1, "train", 0.0, None, 0), Evaluation(1, "test", 0.0, None, 0)]
+        record = StepRecord(count[None], (Snapshot(1, params),))
+        end = RunEnd("finished", {}, trained_model(self._model, params, {}, self._model_texts))
+        # A run that is gone on with may have other steps to come. What else fails does so again later on.
+        with suppress(StoreError):
+            store.append(run, metrics, state, 1, evaluations, record, end=end, rehearsed=True)
 
     def _write_steps(self, store: RunStore, run: str, done: Sequence[_Done], end: RunEnd | None) -> None:
         chunks = [item.chunk for item in done]

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from qjax.errors import StoreError
-from qjax.store import EncodedStates, RunData, RunStore, StepRecord, to_bytes
+from qjax.store import (
+    EncodedStates,
+    Evaluation,
+    ModelRecord,
+    RunData,
+    RunEnd,
+    RunStore,
+    Snapshot,
+    StepRecord,
+    to_bytes,
+)
 from qjax.store import states as states_module
 from qjax.store.batches import packed, unpacked
 from qjax.store.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
@@ -99,6 +110,34 @@ def test_the_record_does_not_depend_on_how_steps_fall_into_chunks(
             count = chance.draw(st.integers(1, 40))
             part = reader.read(kind, position, count)
             assert [v.id for v in part] == [v.id for v in everything[position : position + count]]
+
+
+@pytest.mark.parametrize("steps", [0, 4])
+def test_a_rehearsal_leaves_nothing_behind(folder: Path, steps: int) -> None:
+    def everything() -> list[str]:
+        with closing(sqlite3.connect(folder / "runs.sqlite")) as connection:
+            return [*connection.iterdump()]
+
+    with RunStore.open(folder) as store:
+        run = example.begin(store)
+        if steps:
+            example.write(store, run, 0, steps)
+        before, stop = everything(), steps + example.STEPS_PER_EPOCH
+        model = ModelRecord({"run": run}, b"params", datetime.now(UTC))
+        store.append(
+            run,
+            example.metrics(steps, stop),
+            b"state",
+            stop,
+            [Evaluation(stop, "test", 0.5, None, 1)],
+            StepRecord(example.indices(steps, stop), (Snapshot(stop, b"params"),), (example.states(stop),)),
+            end=RunEnd("finished", {"loss": 0.5}, model),
+            rehearsed=True,
+        )
+        assert everything() == before
+        example.write(store, run, steps, stop)
+        check_record(store, run)
+        assert store.run(run).status == "running"
 
 
 @settings(max_examples=30, deadline=None)
