@@ -155,8 +155,7 @@ class Recorder:
         """
         zeros: Any = np.zeros(1)
         count: Any = np.zeros(1, np.int64)
-        params = params_to_bytes(zeros)
-        state = state_to_bytes(TrainState(zeros, (), (), jax.random.key(0), count))
+        params, state = params_to_bytes(zeros), state_to_bytes(TrainState(zeros, (), (), count, count))
         infos = StepInfo(zeros, zeros, zeros, count, count)
         metrics = self._metrics([Chunk(0, 1, infos, 0.0, zeros, count[None])])
         evaluations = [Evaluation(1, "train", 0.0, None, 0), Evaluation(1, "test", 0.0, None, 0)]
