@@ -102,17 +102,18 @@ def _train_recorded(
     begun: float,
 ) -> Result:
     try:
-        with ExitStack() as stack:
+        # Answers that come late are kept until all that was done is written.
+        with ExitStack() as answering, ExitStack() as recording:
             if state is None:
                 # The record begins while this is compiled, in which time nobody waits for it.
-                state = initial_state(prepared, lambda: stack.enter_context(recorder))
+                state = initial_state(prepared, lambda: recording.enter_context(recorder))
             else:
-                stack.enter_context(recorder)
+                recording.enter_context(recorder)
             run = tally.run = recorder.begun(state)
             if executor_for is not None:
                 prepared = replace(prepared, executor=executor_for(run))
             if not prepared.executor.traceable:
-                answers = stack.enter_context(RunAnswers(store.directory, run))
+                answers = answering.enter_context(RunAnswers(store.directory, run))
                 prepared = replace(prepared, executor=RecordingExecutor(prepared.executor, answers))
             if started is not None:
                 started(run)
