@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from benchmarks.checks import batch, command, cores, first_call, memory, peak, sweeps, training
+from benchmarks.checks import (
+    batch,
+    command,
+    cores,
+    first_call,
+    memory,
+    peak,
+    prefixes,
+    sweeps,
+    training,
+)
 from benchmarks.findings import Finding
 from benchmarks.measure import Bench
 
@@ -14,6 +24,7 @@ CHECKS: dict[str, Callable[[Bench], list[Finding]]] = {
     "cores": cores.check,
     "peak": peak.check,
     "sweeps": sweeps.check,
+    "prefixes": prefixes.check,
     "training": training.check,
     "command": command.check,
     "memory": memory.check,

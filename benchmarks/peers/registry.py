@@ -15,6 +15,9 @@ REFERENCE = "benchmarks.peers.qjax_double"
 TRAINING_SCAN = "benchmarks.checks.training_scan"
 """A loop of training steps, for one of the checks."""
 
+UNRELATED_SETS = "benchmarks.checks.unrelated_sets"
+"""Parameter sets that have nothing in common, for one of the checks."""
+
 _MODULES = {
     SUBJECT: "qjax_native",
     "qjax-xla": "qjax_xla",

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine.h"
+#include "grid.h"
 
 using namespace qjax;
 
@@ -49,6 +49,25 @@ bool agrees(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& p, 
   return are_close(beside, values) && are_close(slopes[0], gradients[0]) && are_close(slopes[1], gradients[1]);
 }
 
+// Sets that differ from one another in a number each, all at once against each by itself.
+template <class T>
+bool begin_alike(const Plan& plan, std::mt19937& random, int64_t sets, int64_t samples, int& shared) {
+  const size_t length = plan.num_params, rows = samples * plan.num_observables;
+  auto params = numbers<T>(random, length);
+  for (int64_t set = 1; set < sets; ++set) {
+    params.insert(params.end(), params.begin(), params.begin() + length);
+    if (length > 0) params[set * length + random() % length] += T(1);
+  }
+  const auto features = numbers<T>(random, samples * plan.num_features);
+  const Rowed p{params.data(), {sets, 1}}, f{features.data(), {1, samples}};
+  std::vector<T> together(sets * rows), alone(sets * rows);
+  evaluate<T>(plan, {sets, samples}, p, f, together.data(), kTwo);
+  for (int64_t set = 0; set < sets; ++set)
+    evaluate<T>(plan, {1, samples}, {params.data() + set * length, {1, 1}}, f, alone.data() + set * rows, kTwo);
+  shared += Grid<T>(plan, {sets, samples}, p, f, false, false, kTwo).keeps_prefixes();
+  return are_close(together, alone);
+}
+
 // Everything that the kernel offers, with arrays of just the size that they must have.
 template <class T>
 bool run(const Plan& plan, std::mt19937& random, int64_t sets, int64_t samples) {
@@ -75,7 +94,7 @@ int main(int argc, char** argv) {
   std::FILE* file = std::fopen(argv[1], "rb");
   if (!file) return 2;
   std::mt19937 random(std::atoi(argv[3]));
-  int accepted = 0, rejected = 0;
+  int accepted = 0, rejected = 0, shared = 0;
   for (int64_t sizes[2]; std::fread(sizes, sizeof(int64_t), 2, file) == 2;) {
     std::vector<int32_t> words(sizes[0]);
     std::vector<double> constants(sizes[1]);
@@ -87,6 +106,10 @@ int main(int argc, char** argv) {
         std::puts("a state is not normalised, or values and slopes are not those taken apart");
         return 1;
       }
+    if (!begin_alike<float>(plan, random, 40, 16, shared) || !begin_alike<double>(plan, random, 40, 19, shared)) {
+      std::puts("sets that begin alike differ from what each gives by itself");
+      return 1;
+    }
     const int32_t odd[] = {-1, 0, 1, 2, 7, 31, INT32_MAX, INT32_MIN};
     for (int k = 0; k < std::atoi(argv[2]); ++k) {
       std::vector<int32_t> mutated = words;
@@ -105,6 +128,6 @@ int main(int argc, char** argv) {
       }
     }
   }
-  std::printf("%d accepted, %d rejected\n", accepted, rejected);
-  return accepted > 0 && rejected > 0 ? 0 : 1;
+  std::printf("%d accepted, %d rejected, %d with prefixes\n", accepted, rejected, shared);
+  return accepted > 0 && rejected > 0 && shared > 0 ? 0 : 1;
 }

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import qjax
+from qjax import ansatz
 from qjax.engine.native.lowering import lower_to_table
 from tests.circuits import random_circuit
 from tests.engine.test_native import every_gate, observables
@@ -62,12 +63,14 @@ def run(program, path, circuits, mutations, seed):
 
 def test_sound_and_mutated_tables(fuzzer, tmp_path):
     circuits = [every_gate(3), every_gate(5), random_circuit(1, 4, 12), random_circuit(2, 1, 5)]
+    circuits.append(ansatz.hardware_efficient(4, 5))
     run(fuzzer, tmp_path / "tables", circuits, mutations=300, seed=0)
 
 
 @pytest.mark.long
 def test_many_tables(fuzzer, tmp_path):
     circuits = [random_circuit(seed, 1 + seed % 8, 20) for seed in range(40)]
+    circuits += [random_circuit(seed, 1 + seed % 8, 40, num_params=30) for seed in range(40, 60)]
     run(fuzzer, tmp_path / "tables", circuits, mutations=2000, seed=1)
 
 

@@ -72,7 +72,7 @@ void write_slopes(const Grid<T>& grid, int64_t block, const double* lanes, int l
 template <class T>
 void evaluate(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
               T* values, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, params, false, false, threads);
+  const Grid<T> grid(plan, sizes, params, features, false, false, threads);
   const Inputs<T> inputs(plan, sizes, params, features);
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
     const Rows<T> rows = inputs.rows(grid, block);
@@ -87,7 +87,7 @@ void evaluate(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& 
 template <class T>
 void read_states(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
                  bool squares, T* states, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, params, false, !squares, threads);
+  const Grid<T> grid(plan, sizes, params, features, false, !squares, threads);
   const Inputs<T> inputs(plan, sizes, params, features);
   const size_t length = (size_t(1) << plan.num_qubits) * (squares ? 1 : 2);
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
@@ -105,7 +105,7 @@ template <class T>
 void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
                const Rowed& cotangents, T* param_out, const std::vector<int64_t>& param_sizes, T* feature_out,
                const std::vector<int64_t>& feature_sizes, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, params, true, false, threads);
+  const Grid<T> grid(plan, sizes, params, features, true, false, threads);
   const Inputs<T> inputs(plan, sizes, params, features);
   const RowOf cotangent_row(sizes, cotangents.sizes);
   Gradient param_sums(param_out != nullptr, sizes, param_sizes, plan.num_params);
@@ -132,7 +132,7 @@ void pull_back(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed&
 template <class T>
 void differentiate(const Plan& plan, const std::vector<int64_t>& sizes, const Rowed& params, const Rowed& features,
                    T* values, T* param_slopes, T* feature_slopes, const Threads& threads) {
-  const Grid<T> grid(plan, sizes, params, true, false, threads);
+  const Grid<T> grid(plan, sizes, params, features, true, false, threads);
   const Inputs<T> inputs(plan, sizes, params, features);
   grid.for_each_block([&](Workspace<T>& space, int64_t block) {
     const Rows<T> rows = inputs.rows(grid, block, space.gradients, param_slopes != nullptr, feature_slopes != nullptr);
@@ -146,7 +146,7 @@ void differentiate(const Plan& plan, const std::vector<int64_t>& sizes, const Ro
 template <class T>
 Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backward, const Threads& threads) {
   const Rowed params{nullptr, {sets, 1}};
-  const Grid<T> grid(plan, {sets, samples}, params, backward, false, threads);
+  const Grid<T> grid(plan, {sets, samples}, params, {nullptr, {1, 1}}, backward, false, threads);
   const double amplitudes = std::ldexp(1.0, plan.num_qubits);
   Description out;
   Workspace<T> space;
@@ -171,7 +171,7 @@ Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backw
         out.flops -= flops * (amplitudes - std::ldexp(double(pass.table_size()), schedule.lane_bits));
     }
   }
-  out.working_set = double(space.lay_out(plan, schedule, grid.mixed(), backward, nullptr));
+  out.working_set = double(space.lay_out(plan, schedule, grid.mixed(), backward, false, nullptr));
   out.per_vector = grid.per_block();
   out.threads = grid.threads();
   return out;

@@ -7,8 +7,8 @@
 #include <memory>
 #include <optional>
 
-#include "engine.h"
 #include "memory.h"
+#include "prefixes.h"
 #include "workspace.h"
 
 namespace qjax {
@@ -22,36 +22,9 @@ inline constexpr int kCacheBits = 19;          // of a state in bytes; twice as 
 inline constexpr double kThirdCache = 1 << 25;   // bytes of states that threads hold side by side
 inline constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
+inline constexpr int64_t kRunsPerThread = 4, kLeastRun = 16;  // sets of a run that share prefixes
+
 inline double cache_factor(int bits) { return std::clamp(1 + 0.5 * (bits - kCacheBits), 1.0, 3.5); }
-
-inline int64_t product(const std::vector<int64_t>& sizes) {
-  int64_t out = 1;
-  for (int64_t size : sizes) out *= size;
-  return out;
-}
-
-// The rows of an array that the circuits of the grid take, one after the other.
-class RowOf {
- public:
-  // The grid has to stay as long as this.
-  RowOf(const std::vector<int64_t>& grid, const std::vector<int64_t>& sizes) : grid_(grid), strides_(grid.size()) {
-    int64_t stride = 1;
-    for (size_t d = grid.size(); d-- > 0; stride *= sizes[d]) strides_[d] = sizes[d] == 1 ? 0 : stride;
-  }
-  int64_t operator()(int64_t circuit) const {
-    int64_t row = 0;
-    for (size_t d = grid_.size(); d-- > 0; circuit /= grid_[d]) row += circuit % grid_[d] * strides_[d];
-    return row;
-  }
-  // The row of the circuit after one that takes `row`: along the last axis it needs no division.
-  int64_t after(int64_t circuit, int64_t row) const {
-    return (circuit + 1) % grid_.back() ? row + strides_.back() : (*this)(circuit + 1);
-  }
-
- private:
-  const std::vector<int64_t>& grid_;
-  std::vector<int64_t> strides_;
-};
 
 // How a grid's circuits are spread over blocks, each one vector of circuits.
 struct Layout {
@@ -65,26 +38,27 @@ struct Layout {
   int64_t blocks() const { return sets * blocks_per_set; }
 };
 
+// `saved` of the passes fall away where circuits of a block have the same parameters.
 template <class T>
-Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, int threads) {
-  const auto reference = plan.schedules->get(plan, 0, false);
-  size_t trailing = grid.size();
-  while (trailing > 0 && params.sizes[trailing - 1] == 1) --trailing;
-  int64_t sets = 1, per_set = 1;
-  for (size_t d = 0; d < grid.size(); ++d) (d < trailing ? sets : per_set) *= grid[d];
+Layout choose_layout(const Plan& plan, const Schedule& reference, const Sets& sets, double saved, int threads) {
   Layout best{};
   double least = INFINITY;
   for (int bits = 0; 1 << bits <= Lanes<T>::kWidth && bits < plan.num_qubits; ++bits)
     for (bool mixed : {false, true}) {
-      if (mixed && sets == 1) continue;
-      Layout layout{bits, mixed, Lanes<T>::kWidth >> bits, mixed ? 1 : sets, mixed ? sets * per_set : per_set, 0, 0, false};
+      if (mixed && sets.count == 1) continue;
+      Layout layout{};
+      layout.lane_bits = bits;
+      layout.mixed = mixed;
+      layout.per_block = Lanes<T>::kWidth >> bits;
+      layout.sets = mixed ? 1 : sets.count;
+      layout.per_set = mixed ? sets.count * sets.circuits : sets.circuits;
       layout.blocks_per_set = (layout.per_set + layout.per_block - 1) / layout.per_block;
       const double vectors = double(int64_t(1) << (plan.num_qubits - bits));
       const int byte_bits = plan.num_qubits - bits + std::countr_zero(sizeof(Amp<T>));
       const double lanes = (1 + 0.1 * bits) * (mixed ? 1.1 : 1);  // work within vectors, and tables for each lane
-      const double run = kVectorStep * (reference->work + 1) * vectors * lanes * cache_factor(byte_bits);
-      const double shared = mixed ? 0 : kPrepare * double(reference->turns.size());
-      const double own = kPrepareLanes * double(mixed ? reference->turns.size() : size_t(reference->num_lane_turns));
+      const double run = kVectorStep * (reference.work + 1) * vectors * lanes * cache_factor(byte_bits) * (mixed ? 1 : 1 - saved);
+      const double shared = mixed ? 0 : kPrepare * double(reference.turns.size());
+      const double own = kPrepareLanes * double(mixed ? reference.turns.size() : size_t(reference.num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
       const double blocks = std::max<double>(1, layout.blocks()), turns = std::min<double>(threads, blocks);
       // States that leave the caches together are better shared than held side by side.
@@ -101,18 +75,30 @@ Layout choose_layout(const Plan& plan, const std::vector<int64_t>& grid, const R
 template <class T>
 class Grid {
  public:
-  Grid(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, bool backward, bool exact_state,
-       const Threads& threads)
+  Grid(const Plan& plan, const std::vector<int64_t>& grid, const Rowed& params, const Rowed& features, bool backward,
+       bool exact_state, const Threads& threads)
       : plan_(plan), backward_(backward), threads_(threads), circuits_(product(grid)) {
-    const int states = 1 + backward + plan.has_dense;
-    const double amplitudes = std::ldexp(1.0, plan.num_qubits) * states * 2 * sizeof(T);
-    check_memory(amplitudes);
-    layout_ = choose_layout<T>(plan, grid, params, threads.count);
+    const double state = std::ldexp(2.0 * sizeof(T), plan.num_qubits), states = 1 + backward + plan.has_dense;
+    check_memory(states * state);
+    const auto reference = plan.schedules->get(plan, 0, exact_state);
+    if (!backward) prefixes_ = find_prefixes<T>(plan, *reference, grid, params, features);
+    layout_ = choose_layout<T>(plan, *reference, Sets(grid, params), prefixes_.saved, threads.count);
     schedule_ = plan.schedules->get(plan, layout_.lane_bits, exact_state);
+    const auto memory = [&](int workers, int kept) { return workers * (states + kept) * state * layout_.per_block; };
+    if (layout_.mixed || !fits_memory(memory(layout_.as_team ? 1 : threads.count, 1)))
+      prefixes_ = {};
+    else if (keeps_prefixes() && layout_.lane_bits > 0)
+      prefixes_ = find_prefixes<T>(plan, *schedule_, grid, params, features);
+    if (keeps_prefixes()) {
+      // Enough for threads to share, and each long enough that its first set, which begins anew, does not count.
+      const int64_t wanted = threads.count == 1 || layout_.as_team ? 1 : kRunsPerThread * threads.count;
+      const int64_t shares = (wanted + layout_.blocks_per_set - 1) / layout_.blocks_per_set;
+      per_run_ = std::max((layout_.sets + shares - 1) / shares, std::min(layout_.sets, kLeastRun));
+    }
     const double time = layout_.time * (backward ? 4 : 1);
-    const int64_t most = layout_.as_team ? Team::kParts : layout_.blocks();
+    const int64_t most = layout_.as_team ? Team::kParts : runs();
     helpers_ = time < kWorthAThread ? 0 : std::max(0, int(std::min<int64_t>(threads.count, most)) - 1);
-    check_memory((layout_.as_team ? 1 : helpers_ + 1) * amplitudes * layout_.per_block);
+    check_memory(memory(layout_.as_team ? 1 : helpers_ + 1, keeps_prefixes()));
   }
 
   const Schedule& schedule() const { return *schedule_; }
@@ -120,6 +106,7 @@ class Grid {
   bool mixed() const { return layout_.mixed; }
   int threads() const { return helpers_ + 1; }
   int lane_bits() const { return layout_.lane_bits; }
+  bool keeps_prefixes() const { return prefixes_.saved > 0; }
   // The circuit of a lane; lanes beyond the last circuit repeat it.
   int64_t circuit(int64_t block, int lane) const {
     const int64_t set = block / layout_.blocks_per_set;
@@ -127,7 +114,7 @@ class Grid {
   }
   bool is_real(int64_t block, int lane) const { return place(block, lane) < layout_.per_set; }
 
-  // work(workspace, block) for every block.
+  // work(workspace, block) for every block. On the way back in order: a run is a block.
   template <class Work>
   void for_each_block(Work&& work) const {
     if (circuits_ == 0) return;
@@ -136,21 +123,44 @@ class Grid {
       const auto buffer = fit_out(space);
       std::optional<Team> team;
       if (helpers_ > 0) space.team = &team.emplace(threads_.submit, helpers_);
-      for (int64_t block = 0; block < layout_.blocks(); ++block) work(space, block);
+      for (int64_t run = 0; run < runs(); ++run) for_each_of_run(space, run, work);
       return;
     }
-    share(threads_.submit, helpers_, layout_.blocks(), [&](const std::function<int64_t()>& claim) {
+    share(threads_.submit, helpers_, runs(), [&](const std::function<int64_t()>& claim) {
       // Before a block is claimed: nothing may fail between a claim and its turn.
       Workspace<T> space;
       const auto buffer = fit_out(space);
-      for (int64_t block; (block = claim()) >= 0;) work(space, block);
+      for (int64_t run; (run = claim()) >= 0;) for_each_of_run(space, run, work);
     });
   }
 
  private:
+  // Blocks that one thread takes one after the other: the same circuits of sets that begin alike, or a single one.
+  int64_t runs() const {
+    return keeps_prefixes() ? layout_.blocks_per_set * ((layout_.sets + per_run_ - 1) / per_run_) : layout_.blocks();
+  }
+
+  template <class Work>
+  void for_each_of_run(Workspace<T>& space, int64_t run, Work&& work) const {
+    if (!keeps_prefixes()) return work(space, run);
+    const int64_t part = run % layout_.blocks_per_set, begin = run / layout_.blocks_per_set * per_run_;
+    const int64_t end = std::min(begin + per_run_, layout_.sets);
+    space.resume = {};
+    for (int64_t k = begin; k < end; ++k) {
+      const int32_t keep = k + 1 < end ? prefixes_.common[k] : 0;
+      // What is kept further on is of no use to the next one, and what lies before has gone by.
+      space.resume.keep = keep < space.resume.from ? 0 : keep;
+      work(space, prefixes_.order[k] * layout_.blocks_per_set + part);
+      space.resume.from = space.resume.keep;
+    }
+  }
+
   std::unique_ptr<Buffer> fit_out(Workspace<T>& space) const {
-    auto buffer = std::make_unique<Buffer>(space.lay_out(plan_, *schedule_, layout_.mixed, backward_, nullptr));
-    space.lay_out(plan_, *schedule_, layout_.mixed, backward_, buffer->data());
+    const auto lay_out = [&](char* memory) {
+      return space.lay_out(plan_, *schedule_, layout_.mixed, backward_, keeps_prefixes(), memory);
+    };
+    auto buffer = std::make_unique<Buffer>(lay_out(nullptr));
+    lay_out(buffer->data());
     return buffer;
   }
 
@@ -163,6 +173,8 @@ class Grid {
   const Threads& threads_;
   int64_t circuits_;
   Layout layout_;
+  Prefixes prefixes_;
+  int64_t per_run_ = 1;  // sets
   std::shared_ptr<const Schedule> schedule_;
   int helpers_;
 };

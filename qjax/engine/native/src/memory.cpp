@@ -77,13 +77,14 @@ Buffer::~Buffer() {
   ::operator delete(data_, size_ < kLarge ? kPage : kLargePage);
 }
 
+bool fits_memory(double bytes) { return bytes <= 0.9 * physical_memory(); }
+
 void check_memory(double bytes) {
-  const double memory = physical_memory();
-  if (bytes <= 0.9 * memory) return;
+  if (fits_memory(bytes)) return;
   char message[200];
   std::snprintf(message, sizeof(message),
                 "The circuit's states need %.3g GB and the machine has %.3g GB. Use fewer qubits or single precision.",
-                bytes / 1e9, memory / 1e9);
+                bytes / 1e9, physical_memory() / 1e9);
   throw std::runtime_error(message);
 }
 

@@ -20,7 +20,10 @@ class Buffer {
   size_t size_;
 };
 
-// Throws std::runtime_error where this many bytes exceed the machine's memory.
+// Whether the machine's memory can hold this many bytes.
+bool fits_memory(double bytes);
+
+// Throws std::runtime_error where it cannot.
 void check_memory(double bytes);
 
 }  // namespace qjax

@@ -163,14 +163,26 @@ class Runner {
 
   void forward(bool measures) {
     space_.values.prepare(rows_);
-    if (schedule_.builds_product) Prologue<T>(schedule_, space_.values).build(space_.psi);
-    for (const Sweep& sweep : schedule_.sweeps) {
+    const auto [from, keep] = space_.resume;
+    if (from > 0)
+      copy(space_.prefix, space_.psi);
+    else if (schedule_.builds_product)
+      Prologue<T>(schedule_, space_.values).build(space_.psi);
+    for (int32_t k = from; k < int32_t(schedule_.sweeps.size()); ++k) {
+      if (k > from && k == keep) copy(space_.psi, space_.prefix);
+      const Sweep& sweep = schedule_.sweeps[k];
       const Pass& first = schedule_.passes[sweep.begin];
       if (first.kind == Pass::kBlock)
         apply_blocks(sweep, measures && sweep.end == int32_t(schedule_.passes.size()));
       else
         apply(first);
     }
+  }
+
+  void copy(const State<T>& from, State<T>& to) {
+    in_parts(from.num_vectors(), [&](uint32_t begin, uint32_t end, uint32_t) {
+      std::copy(from.data + begin, from.data + end, to.data + begin);
+    });
   }
 
   // Gates and tables of the block passes of a sweep, the tables one after the other.

@@ -158,6 +158,8 @@ struct Schedule {
   size_t table_size = 0;            // of the sweep that needs most
   int32_t longest_sweep = 1;
   Measurement measurement;
+  std::vector<int32_t> param_sweeps, feature_sweeps;  // that each number enters at first; beyond the last: none
+  int32_t last_entry = 0;           // the latest of these sweeps
   Frame start, frame;               // at the product state, and at the end
   std::vector<Pauli> terms;         // the plan's terms in it
   double work = 0;                  // operations on each vector, roughly

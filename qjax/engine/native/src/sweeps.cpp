@@ -123,6 +123,31 @@ void group_strings(Schedule& schedule) {
   }
 }
 
+void find_entries(Schedule& schedule, int num_params, int num_features) {
+  const int32_t none = int32_t(schedule.sweeps.size());
+  schedule.param_sweeps.assign(num_params, none);
+  schedule.feature_sweeps.assign(num_features, none);
+  auto enters = [&](int32_t chain, int32_t sweep) {
+    if (chain < 0) return;
+    const ChainRef& ref = schedule.chains[chain];
+    for (int32_t t = ref.first_turn; t < ref.first_turn + ref.num_turns; ++t)
+      for (const auto& [number, sweeps] : {std::pair{schedule.turns[t].param, &schedule.param_sweeps},
+                                           std::pair{schedule.turns[t].feature, &schedule.feature_sweeps}})
+        if (number >= 0 && (*sweeps)[number] > sweep) {
+          (*sweeps)[number] = sweep;
+          schedule.last_entry = std::max(schedule.last_entry, sweep);
+        }
+  };
+  for (int32_t chain : schedule.prologue) enters(chain, 0);
+  for (int32_t k = 0; k < none; ++k)
+    for (int32_t p = schedule.sweeps[k].begin; p < schedule.sweeps[k].end; ++p) {
+      const Pass& pass = schedule.passes[p];
+      for (int32_t chain : pass.chains) enters(chain, k);
+      for (int32_t chain : pass.lane_chains) enters(chain, k);
+      for (const String& s : pass.strings) enters(s.chain, k);
+    }
+}
+
 void find_measurement(Schedule& schedule) {
   if (schedule.passes.empty() || schedule.passes.back().kind != Pass::kBlock) return;
   const Pass& last = schedule.passes.back();

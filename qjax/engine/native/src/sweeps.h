@@ -19,6 +19,9 @@ void form_sweeps(Schedule& schedule);
 // Groups the strings of block passes by the parity that they go by.
 void group_strings(Schedule& schedule);
 
+// Finds out in which sweep each parameter and feature enters.
+void find_entries(Schedule& schedule, int num_params, int num_features);
+
 // Finds out whether the last pass can sum up the terms on its way.
 void find_measurement(Schedule& schedule);
 

@@ -122,6 +122,7 @@ template <class T>
 class Values {
   using V = typename Lanes<T>::V;
   static constexpr int kWidth = Lanes<T>::kWidth;
+  static constexpr int32_t kChunk = 64;  // turns
 
  public:
   // Parts of the workspace; `take(part, count)` gives each its place.
@@ -196,26 +197,37 @@ class Values {
   }
 
   void prepare_shared(const T* params) {
-    constexpr int kChunk = 64;
-    alignas(64) double halves[kChunk], sines[kChunk], cosines[kChunk];
-    const auto& turns = schedule_->turns;
-    for (size_t start = 0; start < turns.size(); start += kChunk) {
-      const int count = int(std::min<size_t>(kChunk, turns.size() - start));
-      for (int k = 0; k < kChunk; ++k) halves[k] = 0;
-      for (int k = 0; k < count; ++k) {
-        const TurnRef& turn = turns[start + k];
-        if (turn.feature < 0)
-          halves[k] = ((turn.param < 0 ? 0.0 : turn.scale * double(params[turn.param])) + turn.offset) / 2;
-      }
-      sincos(halves, count, sines, cosines);
-      for (int k = 0; k < count; ++k) shared_turns_[start + k] = {T(sines[k]), T(cosines[k])};
+    const auto& chains = schedule_->chains;
+    for (size_t begin = 0, end; begin < chains.size(); begin = end) {
+      const int32_t first = chains[begin].first_turn;
+      int32_t last = first;
+      for (end = begin; end < chains.size() && (end == begin || last + chains[end].num_turns <= first + kChunk); ++end)
+        last += chains[end].num_turns;
+      if (prepared_ && are_same(params, first, last)) continue;
+      for (int32_t turn = first; turn < last; turn += kChunk) turn_shared(params, turn, std::min(kChunk, last - turn));
+      for (size_t c = begin; c < end; ++c)
+        if (chains[c].is_split && !chains[c].uses_features)
+          shared_splits_[c] = split<T>(schedule_->factors.data() + chains[c].first, chains[c].count,
+                                       [&](int32_t turn) { return shared_turns_[turn]; });
     }
-    for (size_t c = 0; c < schedule_->chains.size(); ++c) {
-      const ChainRef& chain = schedule_->chains[c];
-      if (chain.is_split && !chain.uses_features)
-        shared_splits_[c] = split<T>(schedule_->factors.data() + chain.first, chain.count,
-                                     [&](int32_t turn) { return shared_turns_[turn]; });
+  }
+
+  // Whether turns are those of the set before, as most of a shifted set are.
+  bool are_same(const T* params, int32_t first, int32_t last) const {
+    for (int32_t t = first; t < last; ++t)
+      if (const int32_t param = schedule_->turns[t].param; param >= 0 && params[param] != prepared_[param]) return false;
+    return true;
+  }
+
+  void turn_shared(const T* params, int32_t first, int32_t count) {
+    alignas(64) double halves[kChunk] = {}, sines[kChunk], cosines[kChunk];
+    for (int32_t k = 0; k < count; ++k) {
+      const TurnRef& turn = schedule_->turns[first + k];
+      if (turn.feature < 0)
+        halves[k] = ((turn.param < 0 ? 0.0 : turn.scale * double(params[turn.param])) + turn.offset) / 2;
     }
+    sincos(halves, count, sines, cosines);
+    for (int32_t k = 0; k < count; ++k) shared_turns_[first + k] = {T(sines[k]), T(cosines[k])};
   }
 
   void prepare_lanes(int32_t index, const Rows<T>& rows) {

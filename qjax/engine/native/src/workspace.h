@@ -6,10 +6,18 @@
 
 namespace qjax {
 
+// Sweeps that a block need not begin with, as `prefix` is what comes after them; and after how many of them it is to
+// keep its state there for the next one (0: not at all).
+struct Resume {
+  int32_t from = 0, keep = 0;
+};
+
 template <class T>
 struct Workspace {
   using V = typename Lanes<T>::V;
   State<T> psi{}, lambda{}, spare{};  // spare: dense unitaries go from one buffer to another
+  State<T> prefix{};
+  Resume resume;
   Values<T> values;
   Amp<T>* table;     // of a sweep
   Gates<T>* gates;   // of a sweep's passes
@@ -23,7 +31,8 @@ struct Workspace {
   double* gradients;  // [number][lane], those of parameters first
 
   // Lays the parts out from `memory` (null to learn the size only); returns the size.
-  size_t lay_out(const Plan& plan, const Schedule& schedule, bool mixed, bool backward, char* memory) {
+  size_t lay_out(const Plan& plan, const Schedule& schedule, bool mixed, bool backward, bool keeps_prefixes,
+                 char* memory) {
     size_t size = 0;
     auto take = [&]<class U>(U*& part, size_t count) {
       part = reinterpret_cast<U*>(memory + size);
@@ -31,10 +40,11 @@ struct Workspace {
     };
     const int lane_bits = schedule.lane_bits;
     const size_t vectors = size_t(1) << (plan.num_qubits - lane_bits);
-    psi = lambda = spare = {nullptr, plan.num_qubits, lane_bits};
+    psi = lambda = spare = prefix = {nullptr, plan.num_qubits, lane_bits};
     take(psi.data, vectors);
     if (backward) take(lambda.data, vectors);
     if (plan.has_dense) take(spare.data, vectors);
+    if (keeps_prefixes) take(prefix.data, vectors);
     if (plan.has_dense) take(dense, 256);
     values.lay_out(schedule, mixed, take);
     take(table, schedule.table_size);
