@@ -137,15 +137,20 @@ class Values {
     prepared_ = nullptr;
   }
 
+  // What the same numbers gave before is kept: circuits one after the other have often most of them in common.
   void prepare(const Rows<T>& rows) {
-    if (!mixed_ && prepared_ != rows.params[0]) {
-      prepare_shared(rows.params[0]);
-      prepared_ = rows.params[0];
+    const T* const params = rows.params[0];
+    if (!mixed_ && prepared_ != params) prepare_shared(params);
+    if (mixed_ || schedule_->num_lane_chains > 0) {
+      const bool same_features = !mixed_ && prepared_ && std::ranges::equal(rows.features, prepared_features_);
+      for (int32_t c = 0; c < int32_t(schedule_->chains.size()); ++c) {
+        const ChainRef& chain = schedule_->chains[c];
+        if (on_lanes(c) && !(same_features && are_same(params, chain.first_turn, chain.first_turn + chain.num_turns)))
+          prepare_lanes(c, rows, same_features);
+      }
+      std::ranges::copy(rows.features, prepared_features_);
     }
-    const int32_t count = int32_t(schedule_->chains.size());
-    if (!mixed_ && schedule_->num_lane_chains == 0) return;
-    for (int32_t c = 0; c < count; ++c)
-      if (on_lanes(c)) prepare_lanes(c, rows);
+    prepared_ = params;
   }
 
   V cosine(int32_t chain) const { return on_lanes(chain) ? lane_split(chain).cosine : splat<T>(shared_splits_[chain].cosine); }
@@ -230,7 +235,7 @@ class Values {
     for (int32_t k = 0; k < count; ++k) shared_turns_[first + k] = {T(sines[k]), T(cosines[k])};
   }
 
-  void prepare_lanes(int32_t index, const Rows<T>& rows) {
+  void prepare_lanes(int32_t index, const Rows<T>& rows, bool same_features) {
     const ChainRef& chain = schedule_->chains[index];
     alignas(64) double halves[kWidth], sines[kWidth], cosines[kWidth];
     for (int32_t t = chain.first_turn; t < chain.first_turn + chain.num_turns; ++t) {
@@ -240,6 +245,7 @@ class Values {
         out = {splat<T>(shared_turns_[t].sine), splat<T>(shared_turns_[t].cosine)};
         continue;
       }
+      if (turn.param < 0 && same_features) continue;
       for (int l = 0; l < kWidth; ++l) {
         double value = turn.param < 0 && turn.feature < 0 ? 0.0 : turn.scale;
         if (turn.param >= 0) value *= rows.params[l][turn.param];
@@ -260,7 +266,8 @@ class Values {
 
   const Schedule* schedule_ = nullptr;
   bool mixed_ = false;
-  const T* prepared_ = nullptr;
+  const T* prepared_ = nullptr;  // params
+  const T* prepared_features_[kWidth];
   Turn<T>* shared_turns_ = nullptr;
   Split<T>* shared_splits_ = nullptr;
   Turn<V>* lane_turns_ = nullptr;
