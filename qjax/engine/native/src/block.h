@@ -8,18 +8,32 @@
 
 namespace qjax {
 
-// The blocks of a pass one after the other, each one XOR away from the one before.
-class Blocks {
+// Places one after the other, each one XOR away from the one before.
+class Walk {
  public:
-  Blocks(const Pass& pass, uint32_t begin) : pass_(&pass), number_(begin), base_(pass.start) {
-    for (size_t c = 0; c < pass.columns.size(); ++c)
-      if (code() >> c & 1) base_ ^= pass.columns[c];
+  Walk(const std::vector<uint32_t>& columns, uint32_t start, uint32_t begin)
+      : columns_(&columns), number_(begin), base_(start) {
+    for (size_t c = 0; c < columns.size(); ++c)
+      if (code() >> c & 1) base_ ^= columns[c];
   }
   uint32_t base() const { return base_; }
   void step() {
     const uint32_t column = __builtin_ctz(++number_);
-    if (column < pass_->columns.size()) base_ ^= pass_->columns[column];
+    if (column < columns_->size()) base_ ^= (*columns_)[column];
   }
+
+ protected:
+  uint32_t code() const { return number_ ^ number_ >> 1; }
+
+ private:
+  const std::vector<uint32_t>* columns_;
+  uint32_t number_, base_;
+};
+
+// The blocks of a pass.
+class Blocks : public Walk {
+ public:
+  Blocks(const Pass& pass, uint32_t begin) : Walk(pass.columns, pass.start, begin), pass_(&pass) {}
   // Parity of a row over the columns that lead to the block.
   uint32_t sign(uint32_t row) const { return parity(row & code()); }
   // Which of the tables the block takes.
@@ -30,9 +44,7 @@ class Blocks {
   }
 
  private:
-  uint32_t code() const { return number_ ^ number_ >> 1; }
   const Pass* pass_;
-  uint32_t number_, base_;
 };
 
 // (a, b) <- RY (a, b), up to the cosine unless steep.
@@ -91,6 +103,7 @@ struct Block {
       std::swap(here_, next_);
     else
       place(vector, here_);
+    from_ = here_;
     placed_ahead_ = ahead.base();
     if (placed_ahead_ == vector) {
       asked_ = here_;
@@ -98,6 +111,13 @@ struct Block {
       place(placed_ahead_, next_);
       asked_ = next_;
     }
+  }
+
+  // Has the block's vectors read from elsewhere: those at these offsets from a base.
+  void read_from(const Amp<T>* vectors, const std::vector<uint32_t>& offsets, uint32_t base) {
+    for (size_t x = 0; x < size_t(1) << local_bits; ++x)
+      elsewhere_[x] = reinterpret_cast<uintptr_t>(vectors + (base ^ offsets[x]));
+    from_ = elsewhere_;
   }
 
   // Takes an entry of the table itself as the block.
@@ -113,6 +133,8 @@ struct Block {
   }
 
   Amp<T>& operator[](uint32_t x) const { return *reinterpret_cast<Amp<T>*>(here_[x]); }
+  // What a pass begins with; then it is in its place.
+  const Amp<T>& from(uint32_t x) const { return *reinterpret_cast<const Amp<T>*>(from_[x]); }
   template <bool kAlike>
   Amp<T> phase(uint32_t x) const {
     if constexpr (!kAlike) return kept(reinterpret_cast<const Amp<T>*>(table_)[x]);
@@ -143,9 +165,9 @@ struct Block {
   size_t imaginary_;     // entries behind the real parts, in a table that is alike for all lanes
   uint32_t placed_ahead_ = ~0u;
   uintptr_t state_, *here_ = places_, *next_ = places_ + kSize;
-  const uintptr_t* asked_ = here_;
+  const uintptr_t *asked_ = here_, *from_ = here_;
   alignas(64) uintptr_t offsets_[kSize];
-  alignas(64) uintptr_t places_[2 * kSize];
+  alignas(64) uintptr_t places_[2 * kSize], elsewhere_[kSize];
   // Vectors of the next tile, one for every 2^shift_ of the block.
   int shift_ = 0;
   alignas(64) uintptr_t of_tile_[kSize];

@@ -32,7 +32,7 @@ void turn_stage(const Block<T>& block, int any_low, const typename Lanes<T>::V* 
         if constexpr (kSource == Source::kTable)
           a[g] = block.template phase<false>(y);
         else if constexpr (kSource != Source::kState)
-          a[g] = kept(block[y]) * block.template phase<kSource == Source::kAlike>(y);
+          a[g] = kept(block.from(y)) * block.template phase<kSource == Source::kAlike>(y);
         else
           a[g] = block[y];
         block.template fetch<kAsks>(y);
@@ -70,7 +70,7 @@ void lane_stage(const Block<T>& block, const Pass& pass, const Gates<T>& gates) 
   for (uint32_t x = 0; x < 1u << block.local_bits; ++x) {
     Amp<T> a = block.template phase<false>(x);
     if (!pass.begins) {
-      Amp<T> before = block[x];
+      Amp<T> before = block.from(x);
       if (sorts) {
         const I from = order ^ int(first ^ pass.sort_offsets[x]);
         before = {permute<T>(before.re, from), permute<T>(before.im, from)};
@@ -208,17 +208,34 @@ void copy_from_table(const Block<T>& block) {
   }
 }
 
-// The blocks of a pass in order; where it has `begun` the table holds them already, and they are copied. With `sums` the state is
-// not written: its squares are added there for each local index, with the sign of the measured row.
+// Where a pass finds its vectors when they are not in their place.
+template <class T>
+struct Elsewhere {
+  const Amp<T>* vectors = nullptr;
+  const std::vector<uint32_t>* offsets = nullptr;  // of a block's vectors
+  const std::vector<uint32_t>* columns = nullptr;  // that lead from block to block
+  uint32_t start = 0;
+
+  static Elsewhere of_table(const Pass& pass, const Amp<T>* table) {
+    return {table, &pass.entry_offsets, &pass.entry_columns, pass.entry_start};
+  }
+  static Elsewhere of_state(const Pass& pass, const State<T>& state) {
+    return {state.data, &pass.offsets, &pass.columns, pass.start};
+  }
+};
+
+// The blocks of a pass in order; where it has `begun` the table holds them already, and they are copied. With `sums`
+// the state is not written: its squares are added there for each local index, with the sign of the measured row.
 template <class T>
 class BlockRun {
   using V = typename Lanes<T>::V;
 
  public:
   BlockRun(const State<T>& psi, const Pass& pass, const Gates<T>& gates, const Amp<T>* table, uint32_t begin,
-           bool begun, Asks asks, V* sums, uint32_t measured_row)
+           bool begun, const Elsewhere<T>& elsewhere, Asks asks, V* sums, uint32_t measured_row)
       : stages_(pass, gates, asks, sums != nullptr), blocks_(pass, begin),
-        ahead_(pass, begin + (asks != Asks::kNothing)), block_(psi, pass, gates), table_(table),
+        ahead_(pass, begin + (asks != Asks::kNothing)), block_(psi, pass, gates), elsewhere_(elsewhere),
+        places_(elsewhere.vectors ? *elsewhere.columns : pass.columns, elsewhere.start, begin), table_(table),
         measured_row_(measured_row), asks_(asks) {
     if (begun)
       copy_ = asks == Asks::kTile    ? copy_from_table<T, Asks::kTile>
@@ -233,6 +250,10 @@ class BlockRun {
     for (uint32_t b = 0; b < count; ++b) {
       if (block_.sums) block_.sign = blocks.sign(measured_row_) ? V{} - 1 : V{} + 1;
       block_.move(table_, blocks, ahead);
+      if (elsewhere_.vectors) {
+        block_.read_from(elsewhere_.vectors, *elsewhere_.offsets, places_.base());
+        places_.step();
+      }
       if (asks_ == Asks::kTile) block_.ask_ahead(tile);
       blocks.step();
       ahead.step();
@@ -246,6 +267,8 @@ class BlockRun {
   Stages<T> stages_;
   Blocks blocks_, ahead_;
   Block<T> block_;
+  Elsewhere<T> elsewhere_;
+  Walk places_;
   const Amp<T>* table_;
   uint32_t measured_row_;
   Asks asks_;

@@ -156,7 +156,10 @@ Description describe(const Plan& plan, int64_t sets, int64_t samples, bool backw
   for (const Sweep& sweep : schedule.sweeps) {
     if (schedule.passes[sweep.begin].kind == Pass::kMeasure) continue;
     // Small tiles are for the way forward alone.
-    const double trips = backward && sweep.is_small ? 1 + 2 * (sweep.end - sweep.begin) : times;
+    double trips = backward && sweep.is_small ? 1 + 2 * (sweep.end - sweep.begin) : times;
+    // What stays in tables is not written, and the next sweep need not read it.
+    if (size_t(sweep.end) < schedule.passes.size() && schedule.passes[sweep.end].reads_entries()) trips -= 1;
+    if (schedule.passes[sweep.begin].reads_entries()) trips -= 0.5;
     out.bytes += trips * 2 * amplitudes * 2 * sizeof(T);
     for (int32_t k = sweep.begin; k < sweep.end; ++k) {
       const Pass& pass = schedule.passes[k];

@@ -85,6 +85,31 @@ class Independent {
   uint32_t basis_[32];
 };
 
+// Writes directions as sums of given ones, and adds up what belongs to those.
+class Coordinates {
+ public:
+  // Independent of those before.
+  void add(uint32_t direction, uint32_t value) {
+    value ^= reduce(direction);
+    pivots_[count_] = 31 - __builtin_clz(direction);
+    basis_[count_] = direction;
+    values_[count_++] = value;
+  }
+  uint32_t of(uint32_t direction) const { return reduce(direction); }
+
+ private:
+  uint32_t reduce(uint32_t& direction) const {
+    uint32_t out = 0;
+    for (int k = 0; k < count_; ++k)
+      if (direction >> pivots_[k] & 1) direction ^= basis_[k], out ^= values_[k];
+    return out;
+  }
+
+  int count_ = 0;
+  int pivots_[32];
+  uint32_t basis_[32], values_[32];
+};
+
 // Walks over the vectors of a state in sets of 2^K that K axes couple, in Gray-code order: each set is one XOR
 // away from the one before. `offsets[g]` leads from a set's first member (all axes at zero, on lane 0) to
 // the member with the axes at g. An address's lane bits say by which exchange of lanes a vector is read.

@@ -164,18 +164,21 @@ class Runner {
   void forward(bool measures) {
     space_.values.prepare(rows_);
     const auto [from, keep] = space_.resume;
-    if (from > 0)
-      copy(space_.prefix, space_.psi);
-    else if (schedule_.builds_product)
-      Prologue<T>(schedule_, space_.values).build(space_.psi);
+    if (from == 0 && schedule_.builds_product) Prologue<T>(schedule_, space_.values).build(space_.psi);
     for (int32_t k = from; k < int32_t(schedule_.sweeps.size()); ++k) {
       if (k > from && k == keep) copy(space_.psi, space_.prefix);
       const Sweep& sweep = schedule_.sweeps[k];
       const Pass& first = schedule_.passes[sweep.begin];
-      if (first.kind == Pass::kBlock)
-        apply_blocks(sweep, measures && sweep.end == int32_t(schedule_.passes.size()));
-      else
+      const bool resumes = k > 0 && k == from;
+      if (first.kind == Pass::kBlock) {
+        const auto elsewhere = resumes                  ? Elsewhere<T>::of_state(first, space_.prefix)
+                               : first.reads_entries() ? Elsewhere<T>::of_table(first, space_.table)
+                                                       : Elsewhere<T>{};
+        apply_blocks(sweep, elsewhere, measures && sweep.end == int32_t(schedule_.passes.size()));
+      } else {
+        if (resumes) copy(space_.prefix, space_.psi);
         apply(first);
+      }
     }
   }
 
@@ -186,8 +189,7 @@ class Runner {
   }
 
   // Gates and tables of the block passes of a sweep, the tables one after the other.
-  void prepare(const Sweep& sweep, bool backward) {
-    Amp<T>* table = space_.table;
+  void prepare(const Sweep& sweep, bool backward, Amp<T>* table) {
     for (int32_t k = sweep.begin; k < sweep.end; ++k) {
       const Pass& pass = schedule_.passes[k];
       Gates<T>& gates = space_.gates[k - sweep.begin];
@@ -197,25 +199,28 @@ class Runner {
     }
   }
 
-  void apply_blocks(const Sweep& sweep, bool measures) {
-    prepare(sweep, false);
+  void apply_blocks(const Sweep& sweep, const Elsewhere<T>& elsewhere, bool measures) {
+    // The first pass's tables stay until they are read.
+    Amp<T>* const tables = space_.table + (elsewhere.vectors == space_.table ? schedule_.passes[0].table_size() : 0);
+    prepare(sweep, false, tables);
     const Pass& leader = schedule_.passes[sweep.begin];
     const bool is_alone = sweep.end - sweep.begin == 1;
     // One that begins and measures alone has at most a block for each variant.
     const bool begun = leader.begins_in_table() && !(measures && is_alone);
-    if (begun) begin_in_table<T>(space_.psi, leader, space_.gates[0], space_.table);
+    if (begun) begin_in_table<T>(space_.psi, leader, space_.gates[0], tables);
+    if (begun && is_alone && is_read_from_table(sweep.end)) return;
     const uint32_t used = in_tiles(sweep, [&](uint32_t first, uint32_t end, uint32_t part) {
       V* sums = space_.sums + (size_t(part) << kMaxLocalBits);
       if (measures) std::fill_n(sums, size_t(1) << kMaxLocalBits, V{});
       const bool has_next = !sweep.tile.empty() && end - first > 1;
       const Asks asks = sweep.is_small ? Asks::kNothing : has_next ? Asks::kTile : Asks::kBlock;
       Few<BlockRun<T>, kMaxSweepPasses> runs;
-      const Amp<T>* table = space_.table;
+      const Amp<T>* table = tables;
       for (int32_t k = sweep.begin; k < sweep.end; ++k) {
         const Pass& pass = schedule_.passes[k];
         const bool is_last = k + 1 == sweep.end;
         runs.emplace_back(space_.psi, pass, space_.gates[k - sweep.begin], table, first << pass.tile_columns,
-                          begun && k == sweep.begin, asks, measures && is_last ? sums : nullptr, schedule_.measurement.row);
+                          begun && k == sweep.begin, k == sweep.begin ? elsewhere : Elsewhere<T>{}, asks, measures && is_last ? sums : nullptr, schedule_.measurement.row);
         table += pass.table_size();
       }
       const uint32_t step = is_alone ? end - first : 1;  // a single pass takes all tiles at once
@@ -233,10 +238,14 @@ class Runner {
       for (size_t x = 0; x < size; ++x) space_.sums[x] += space_.sums[part * size + x];
   }
 
+  bool is_read_from_table(int32_t pass) const {
+    return pass < int32_t(schedule_.passes.size()) && schedule_.passes[pass].reads_entries();
+  }
+
   // Passes before `first` stay. Where the product state comes next, psi is not needed any more.
   void undo_blocks(const Sweep& sweep, int32_t first, bool into_prologue, const Seed<T>& seed,
                    const Gradients<T>& gradients) {
-    prepare(sweep, true);
+    prepare(sweep, true, space_.table);
     auto undone = [&](int32_t k) { return k > first ? Undo::kBoth : into_prologue ? Undo::kLambda : Undo::kNone; };
     const size_t count = sweep.end - sweep.begin;
     const uint32_t used = in_tiles(sweep, [&](uint32_t begin, uint32_t end, uint32_t part) {

@@ -389,6 +389,7 @@ Schedule::Schedule(const Plan& plan, int lanes, bool exact_state)
   Scheduler(plan, *this).run(exact_state);
   form_sweeps(*this);
   group_strings(*this);
+  read_first_pass(*this);
   find_entries(*this, plan.num_params, plan.num_features);
   if (!exact_state) find_measurement(*this);
 }

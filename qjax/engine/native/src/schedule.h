@@ -108,6 +108,10 @@ struct Pass {
   std::vector<uint8_t> sort_offsets, unsort_offsets;  // what an offset adds to the first lane
   uint32_t variant_rows[kMaxVariants] = {};  // over the Gray code
   int num_variants = 0;
+  // Where the pass before leaves the state in its tables: their entries in place of the vectors that are named
+  // by `offsets`, `columns` and `start`. Empty: it is in its place.
+  std::vector<uint32_t> entry_offsets, entry_columns;
+  uint32_t entry_start = 0;
   // kBlock: multiplied before the gates. kDiagonal: the pass. kMeasure: whose gradients are taken here.
   std::vector<String> strings;
   std::vector<Group> groups;         // kBlock: the lowest highest bits first
@@ -120,8 +124,9 @@ struct Pass {
   size_t table_size() const { return kind == kBlock ? size_t(1) << (local_bits() + num_variants) : 0; }
   uint32_t num_tiles() const { return 1u << (columns.size() - tile_columns); }
   // A pass that makes the state leaves the same in all blocks of a variant. Where there are at least four blocks
-  // for each, that is worked out once, in the tables' place, and copied.
+  // for each, that is worked out once, in the tables' place, and copied or read from there.
   bool begins_in_table() const { return begins && columns.size() >= size_t(num_variants) + 2; }
+  bool reads_entries() const { return !entry_offsets.empty(); }
   // Also where it has no gates at all: then nothing else would take its phases.
   bool works_in_lanes() const { return sorts || !lane_chains.empty() || chains.empty(); }
 };

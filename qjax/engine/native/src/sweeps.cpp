@@ -123,6 +123,27 @@ void group_strings(Schedule& schedule) {
   }
 }
 
+void read_first_pass(Schedule& schedule) {
+  auto& passes = schedule.passes;
+  if (schedule.sweeps.size() < 2 || schedule.sweeps[0].end != 1 || !passes[0].begins_in_table()) return;
+  const Pass& first = passes[0];
+  Pass& second = passes[1];
+  if (second.kind != Pass::kBlock) return;
+  Coordinates entry;
+  for (int j = 0; j < first.local_bits(); ++j) entry.add(first.offsets[size_t(1) << j], 1u << j);
+  for (size_t c = 0; c < first.columns.size(); ++c) {
+    uint32_t variant = 0;
+    for (int k = 0; k < first.num_variants; ++k) variant |= (first.variant_rows[k] >> c & 1) << k;
+    entry.add(first.columns[c], variant << first.local_bits());
+  }
+  second.entry_start = entry.of(second.start ^ first.start);
+  for (uint32_t offset : second.offsets) second.entry_offsets.push_back(entry.of(offset));
+  for (uint32_t column : second.columns) second.entry_columns.push_back(entry.of(column));
+  size_t table_size = first.table_size();
+  for (int32_t k = schedule.sweeps[1].begin; k < schedule.sweeps[1].end; ++k) table_size += passes[k].table_size();
+  schedule.table_size = std::max(schedule.table_size, table_size);
+}
+
 void find_entries(Schedule& schedule, int num_params, int num_features) {
   const int32_t none = int32_t(schedule.sweeps.size());
   schedule.param_sweeps.assign(num_params, none);

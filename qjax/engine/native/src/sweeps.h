@@ -19,6 +19,9 @@ void form_sweeps(Schedule& schedule);
 // Groups the strings of block passes by the parity that they go by.
 void group_strings(Schedule& schedule);
 
+// Has the second sweep read what the first pass leaves in its tables, if it does and is alone in its sweep.
+void read_first_pass(Schedule& schedule);
+
 // Finds out in which sweep each parameter and feature enters.
 void find_entries(Schedule& schedule, int num_params, int num_features);
 
