@@ -22,7 +22,9 @@ inline constexpr int kCacheBits = 19;          // of a state in bytes; twice as 
 inline constexpr double kThirdCache = 1 << 25;   // bytes of states that threads hold side by side
 inline constexpr double kTeamVectors = 1 << 11;  // fewer are not worth meeting after every pass
 
-inline constexpr int64_t kRunsPerThread = 4, kLeastRun = 16;  // sets of a run that share prefixes
+// Runs of sets that share prefixes: enough for threads to share, each long enough that its first set, which begins
+// anew, does not count.
+inline constexpr int64_t kRunsPerThread = 4, kLeastRun = 16;
 
 inline double cache_factor(int bits) { return std::clamp(1 + 0.5 * (bits - kCacheBits), 1.0, 3.5); }
 
@@ -56,7 +58,8 @@ Layout choose_layout(const Plan& plan, const Schedule& reference, const Sets& se
       const double vectors = double(int64_t(1) << (plan.num_qubits - bits));
       const int byte_bits = plan.num_qubits - bits + std::countr_zero(sizeof(Amp<T>));
       const double lanes = (1 + 0.1 * bits) * (mixed ? 1.1 : 1);  // work within vectors, and tables for each lane
-      const double run = kVectorStep * (reference.work + 1) * vectors * lanes * cache_factor(byte_bits) * (mixed ? 1 : 1 - saved);
+      const double left = mixed ? 1 : 1 - saved;
+      const double run = kVectorStep * (reference.work + 1) * vectors * lanes * cache_factor(byte_bits) * left;
       const double shared = mixed ? 0 : kPrepare * double(reference.turns.size());
       const double own = kPrepareLanes * double(mixed ? reference.turns.size() : size_t(reference.num_lane_turns));
       layout.time = layout.blocks() * (run + own) + layout.sets * shared;
@@ -72,6 +75,18 @@ Layout choose_layout(const Plan& plan, const Schedule& reference, const Sets& se
   return best;
 }
 
+// How many sets a thread takes one after the other, when part of their passes falls away for all but the first; 1
+// where as many threads as there are had better take them one by one.
+inline int64_t sets_per_run(const Layout& layout, double saved, int threads) {
+  if (threads == 1 || layout.as_team) return layout.sets;
+  const int64_t groups = layout.blocks_per_set, most = std::max<int64_t>(1, layout.sets / kLeastRun);
+  const auto up = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const int64_t runs = up(std::clamp<int64_t>(most * groups, threads, int64_t(kRunsPerThread) * threads), groups);
+  const int64_t per_run = up(layout.sets, std::min(runs, layout.sets));
+  const double shared = double(up(up(layout.sets, per_run) * groups, threads)) * (1 + double(per_run - 1) * (1 - saved));
+  return shared < double(up(layout.sets * groups, threads)) ? per_run : 1;
+}
+
 template <class T>
 class Grid {
  public:
@@ -81,24 +96,14 @@ class Grid {
     const double state = std::ldexp(2.0 * sizeof(T), plan.num_qubits), states = 1 + backward + plan.has_dense;
     check_memory(states * state);
     const auto reference = plan.schedules->get(plan, 0, exact_state);
-    if (!backward) prefixes_ = find_prefixes<T>(plan, *reference, grid, params, features);
-    layout_ = choose_layout<T>(plan, *reference, Sets(grid, params), prefixes_.saved, threads.count);
+    const Sets sets(grid, params);
+    layout_ = choose_layout<T>(plan, *reference, sets, 0, threads.count);
+    if (!backward && params.data && circuits_ > 0) look_for_prefixes(*reference, grid, sets, params, features, exact_state);
     schedule_ = plan.schedules->get(plan, layout_.lane_bits, exact_state);
-    const auto memory = [&](int workers, int kept) { return workers * (states + kept) * state * layout_.per_block; };
-    if (layout_.mixed || !fits_memory(memory(layout_.as_team ? 1 : threads.count, 1)))
-      prefixes_ = {};
-    else if (keeps_prefixes() && layout_.lane_bits > 0)
-      prefixes_ = find_prefixes<T>(plan, *schedule_, grid, params, features);
-    if (keeps_prefixes()) {
-      // Enough for threads to share, and each long enough that its first set, which begins anew, does not count.
-      const int64_t wanted = threads.count == 1 || layout_.as_team ? 1 : kRunsPerThread * threads.count;
-      const int64_t shares = (wanted + layout_.blocks_per_set - 1) / layout_.blocks_per_set;
-      per_run_ = std::max((layout_.sets + shares - 1) / shares, std::min(layout_.sets, kLeastRun));
-    }
     const double time = layout_.time * (backward ? 4 : 1);
     const int64_t most = layout_.as_team ? Team::kParts : runs();
     helpers_ = time < kWorthAThread ? 0 : std::max(0, int(std::min<int64_t>(threads.count, most)) - 1);
-    check_memory(memory(layout_.as_team ? 1 : helpers_ + 1, keeps_prefixes()));
+    check_memory((layout_.as_team ? 1 : helpers_ + 1) * (states + keeps_prefixes()) * state * layout_.per_block);
   }
 
   const Schedule& schedule() const { return *schedule_; }
@@ -114,7 +119,7 @@ class Grid {
   }
   bool is_real(int64_t block, int lane) const { return place(block, lane) < layout_.per_set; }
 
-  // work(workspace, block) for every block. On the way back in order: a run is a block.
+  // work(workspace, block) for every block. Without prefixes a run is a block, and they are claimed in order.
   template <class Work>
   void for_each_block(Work&& work) const {
     if (circuits_ == 0) return;
@@ -145,14 +150,33 @@ class Grid {
     if (!keeps_prefixes()) return work(space, run);
     const int64_t part = run % layout_.blocks_per_set, begin = run / layout_.blocks_per_set * per_run_;
     const int64_t end = std::min(begin + per_run_, layout_.sets);
-    space.resume = {};
     for (int64_t k = begin; k < end; ++k) {
-      const int32_t keep = k + 1 < end ? prefixes_.common[k] : 0;
-      // What is kept further on is of no use to the next one, and what lies before has gone by.
-      space.resume.keep = keep < space.resume.from ? 0 : keep;
+      space.resume.keep = k + 1 < end ? prefixes_.common[k] : 0;
       work(space, prefixes_.order[k] * layout_.blocks_per_set + part);
       space.resume.from = space.resume.keep;
     }
+  }
+
+  // Lays the circuits out for sets that begin alike, where that is faster.
+  void look_for_prefixes(const Schedule& reference, const std::vector<int64_t>& grid, const Sets& sets,
+                         const Rowed& params, const Rowed& features, bool exact_state) {
+    const double most = sets.count > 1 ? longest_prefix(reference) : 0;
+    if (most == 0) return;
+    const auto chosen = [&](double saved) { return choose_layout<T>(plan_, reference, sets, saved, threads_.count); };
+    // Before anything is compared: many small circuits with different parameters had better be mixed in any case.
+    const Layout best = chosen(most);
+    const double states = (2.0 + plan_.has_dense) * double(best.per_block) * (best.as_team ? 1 : threads_.count);
+    if (best.mixed || !fits_memory(std::ldexp(states * 2 * sizeof(T), plan_.num_qubits))) return;
+    const auto schedule = plan_.schedules->get(plan_, best.lane_bits, exact_state);
+    Prefixes prefixes = find_prefixes<T>(plan_, *schedule, grid, sets, params, features);
+    if (prefixes.saved == 0) return;
+    const Layout layout = chosen(prefixes.saved);
+    if (layout.mixed || layout.lane_bits != best.lane_bits) return;
+    const int64_t per_run = sets_per_run(layout, prefixes.saved, threads_.count);
+    if (per_run == 1) return;
+    layout_ = layout;
+    prefixes_ = std::move(prefixes);
+    per_run_ = per_run;
   }
 
   std::unique_ptr<Buffer> fit_out(Workspace<T>& space) const {

@@ -166,10 +166,11 @@ class Runner {
     const auto [from, keep] = space_.resume;
     if (from == 0 && schedule_.builds_product) Prologue<T>(schedule_, space_.values).build(space_.psi);
     for (int32_t k = from; k < int32_t(schedule_.sweeps.size()); ++k) {
-      if (k > from && k == keep) copy(space_.psi, space_.prefix);
       const Sweep& sweep = schedule_.sweeps[k];
       const Pass& first = schedule_.passes[sweep.begin];
-      const bool resumes = k > 0 && k == from;
+      // What is kept is read there from now on, as a pass can leave what it makes elsewhere.
+      const bool keeps = k > from && k == keep, resumes = keeps || (k > 0 && k == from);
+      if (keeps) std::swap(space_.psi.data, space_.prefix.data);
       if (first.kind == Pass::kBlock) {
         const auto elsewhere = resumes                  ? Elsewhere<T>::of_state(first, space_.prefix)
                                : first.reads_entries() ? Elsewhere<T>::of_table(first, space_.table)

@@ -170,6 +170,7 @@ struct Schedule {
   double work = 0;                  // operations on each vector, roughly
 
   Schedule(const Plan& plan, int lane_bits, bool exact_state);
+  int32_t passes_before(int32_t sweep) const { return sweeps.empty() ? 0 : sweeps[sweep].begin; }
 };
 
 }  // namespace qjax

@@ -163,9 +163,9 @@ void find_entries(Schedule& schedule, int num_params, int num_features) {
   for (int32_t k = 0; k < none; ++k)
     for (int32_t p = schedule.sweeps[k].begin; p < schedule.sweeps[k].end; ++p) {
       const Pass& pass = schedule.passes[p];
+      if (pass.kind == Pass::kMeasure) continue;  // for the way back alone
       for (int32_t chain : pass.chains) enters(chain, k);
-      for (int32_t chain : pass.lane_chains) enters(chain, k);
-      for (const String& s : pass.strings) enters(s.chain, k);
+      for (const String& s : pass.strings) enters(s.chain, k);  // those of gates within lanes among them
     }
 }
 
