@@ -10,9 +10,14 @@
 namespace qjax {
 
 // What a stage takes its amplitudes from, and what becomes of them. kState: as they are; kPhases and kAlike: times
-// the phases, on each lane or alike on all; kTable: the table alone.
-enum class Source { kState, kPhases, kAlike, kTable };
+// the phases, on each lane or alike on all; the same from elsewhere; kTable: the table alone.
+enum class Source { kState, kPhases, kAlike, kPhasesElsewhere, kAlikeElsewhere, kTable };
 enum class Sink { kState, kSums };
+
+constexpr bool is_alike(Source source) { return source == Source::kAlike || source == Source::kAlikeElsewhere; }
+constexpr bool is_elsewhere(Source source) {
+  return source == Source::kPhasesElsewhere || source == Source::kAlikeElsewhere;
+}
 
 // RY on K neighbouring local bits.
 template <class T, int K, int kLow, Source kSource, Sink kSink, Asks kAsks, bool kSteep>
@@ -32,7 +37,7 @@ void turn_stage(const Block<T>& block, int any_low, const typename Lanes<T>::V* 
         if constexpr (kSource == Source::kTable)
           a[g] = block.template phase<false>(y);
         else if constexpr (kSource != Source::kState)
-          a[g] = kept(block.from(y)) * block.template phase<kSource == Source::kAlike>(y);
+          a[g] = kept(is_elsewhere(kSource) ? block.from(y) : block[y]) * block.template phase<is_alike(kSource)>(y);
         else
           a[g] = block[y];
         block.template fetch<kAsks>(y);
@@ -114,7 +119,8 @@ class Stages {
   using InLanes = void (*)(const Block<T>&, const Pass&, const Gates<T>&);
 
  public:
-  Stages(const Pass& pass, const Gates<T>& gates, Asks asks, bool measures) : pass_(pass), gates_(gates) {
+  Stages(const Pass& pass, const Gates<T>& gates, bool elsewhere, Asks asks, bool measures)
+      : pass_(pass), gates_(gates) {
     const int size = int(pass.chains.size());
     count_ = stages(size, kForwardGroup);
     if (pass.works_in_lanes()) in_lanes_ = choose_lanes(int(pass.lane_chains.size()), gates.steep);
@@ -123,6 +129,7 @@ class Stages {
       const int bits = stage_begin(stage + 1, size, kForwardGroup) - begin_[stage];
       const Source source = stage > 0 || in_lanes_ ? Source::kState
                             : pass.begins          ? Source::kTable
+                            : elsewhere            ? gates.alike ? Source::kAlikeElsewhere : Source::kPhasesElsewhere
                             : gates.alike          ? Source::kAlike
                                                    : Source::kPhases;
       const bool is_last = stage + 1 == count_;
@@ -159,8 +166,14 @@ class Stages {
         return low == 0 ? choose<K, 0, Source::kPhases>(sink, asks) : choose<K, -1, Source::kPhases>(sink, asks);
       case Source::kAlike:
         return low == 0 ? choose<K, 0, Source::kAlike>(sink, asks) : choose<K, -1, Source::kAlike>(sink, asks);
+      case Source::kPhasesElsewhere:
+        return low == 0 ? choose_once<K, 0, Source::kPhasesElsewhere>(sink, asks)
+                        : choose_once<K, -1, Source::kPhasesElsewhere>(sink, asks);
+      case Source::kAlikeElsewhere:
+        return low == 0 ? choose_once<K, 0, Source::kAlikeElsewhere>(sink, asks)
+                        : choose_once<K, -1, Source::kAlikeElsewhere>(sink, asks);
       default:
-        return low == 0 ? choose<K, 0, Source::kTable>(sink, asks) : choose<K, -1, Source::kTable>(sink, asks);
+        return low == 0 ? choose_once<K, 0, Source::kTable>(sink, asks) : choose_once<K, -1, Source::kTable>(sink, asks);
     }
   }
   template <int K, int kLow, Source kSource>
@@ -170,6 +183,12 @@ class Stages {
       case Asks::kBlock: return choose<K, kLow, kSource, Asks::kBlock>(sink);
       default: return choose<K, kLow, kSource, Asks::kTile>(sink);
     }
+  }
+  // For the one pass of a circuit that does not find its state in place: it does not ask for tiles.
+  template <int K, int kLow, Source kSource>
+  Turn choose_once(Sink sink, Asks asks) const {
+    return asks == Asks::kNothing ? choose<K, kLow, kSource, Asks::kNothing>(sink)
+                                  : choose<K, kLow, kSource, Asks::kBlock>(sink);
   }
   template <int K, int kLow, Source kSource, Asks kAsks>
   Turn choose(Sink sink) const {
@@ -192,7 +211,7 @@ class Stages {
 // Turns a pass's tables, in place, into what it leaves in the blocks of each variant.
 template <class T>
 void begin_in_table(const State<T>& psi, const Pass& pass, const Gates<T>& gates, Amp<T>* table) {
-  const Stages<T> stages(pass, gates, Asks::kNothing, false);
+  const Stages<T> stages(pass, gates, false, Asks::kNothing, false);
   Block<T> block(psi, pass, gates);
   for (uint32_t variant = 0; variant < 1u << pass.num_variants; ++variant) {
     block.stand_on(table + (size_t(variant) << pass.local_bits()));
@@ -233,7 +252,7 @@ class BlockRun {
  public:
   BlockRun(const State<T>& psi, const Pass& pass, const Gates<T>& gates, const Amp<T>* table, uint32_t begin,
            bool begun, const Elsewhere<T>& elsewhere, Asks asks, V* sums, uint32_t measured_row)
-      : stages_(pass, gates, asks, sums != nullptr), blocks_(pass, begin),
+      : stages_(pass, gates, elsewhere.vectors != nullptr, asks, sums != nullptr), blocks_(pass, begin),
         ahead_(pass, begin + (asks != Asks::kNothing)), block_(psi, pass, gates), elsewhere_(elsewhere),
         places_(elsewhere.vectors ? *elsewhere.columns : pass.columns, elsewhere.start, begin), table_(table),
         measured_row_(measured_row), asks_(asks) {
